@@ -40,8 +40,10 @@ type Checkpoint struct {
 	// Records in this commit.
 	Records uint32 `protobuf:"varint,7,opt,name=records,proto3" json:"records,omitempty"`
 	// Records of the source since its first commit.
-	Total         uint64                 `protobuf:"varint,8,opt,name=total,proto3" json:"total,omitempty"`
-	CommittedAt   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=committed_at,json=committedAt,proto3" json:"committed_at,omitempty"`
+	Total       uint64                 `protobuf:"varint,8,opt,name=total,proto3" json:"total,omitempty"`
+	CommittedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=committed_at,json=committedAt,proto3" json:"committed_at,omitempty"`
+	// When the reading of the window that ends at cursor began: tells how late a change may still have been seen there.
+	ReadAt        *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -139,11 +141,18 @@ func (x *Checkpoint) GetCommittedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Checkpoint) GetReadAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReadAt
+	}
+	return nil
+}
+
 var File_juliu_v1_checkpoint_proto protoreflect.FileDescriptor
 
 const file_juliu_v1_checkpoint_proto_rawDesc = "" +
 	"\n" +
-	"\x19juliu/v1/checkpoint.proto\x12\bjuliu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x02\n" +
+	"\x19juliu/v1/checkpoint.proto\x12\bjuliu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x03\n" +
 	"\n" +
 	"Checkpoint\x122\n" +
 	"\x06cursor\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x06cursor\x12=\n" +
@@ -155,7 +164,9 @@ const file_juliu_v1_checkpoint_proto_rawDesc = "" +
 	"\x06commit\x18\x06 \x01(\x04R\x06commit\x12\x18\n" +
 	"\arecords\x18\a \x01(\rR\arecords\x12\x14\n" +
 	"\x05total\x18\b \x01(\x04R\x05total\x12=\n" +
-	"\fcommitted_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vcommittedAtB\x1eZ\x1cjuliu/proto/juliu/v1;juliuv1b\x06proto3"
+	"\fcommitted_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vcommittedAt\x123\n" +
+	"\aread_at\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x06readAtB\x1eZ\x1cjuliu/proto/juliu/v1;juliuv1b\x06proto3"
 
 var (
 	file_juliu_v1_checkpoint_proto_rawDescOnce sync.Once
@@ -179,11 +190,12 @@ var file_juliu_v1_checkpoint_proto_depIdxs = []int32{
 	1, // 1: juliu.v1.Checkpoint.window_begin:type_name -> google.protobuf.Timestamp
 	1, // 2: juliu.v1.Checkpoint.window_end:type_name -> google.protobuf.Timestamp
 	1, // 3: juliu.v1.Checkpoint.committed_at:type_name -> google.protobuf.Timestamp
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	1, // 4: juliu.v1.Checkpoint.read_at:type_name -> google.protobuf.Timestamp
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_juliu_v1_checkpoint_proto_init() }
