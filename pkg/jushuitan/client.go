@@ -144,6 +144,12 @@ func (c *Client) Query(ctx context.Context, e Endpoint, biz any) (Page, error) {
 	return readPage(reply)
 }
 
+// String names the client without its secrets, which fmt would otherwise print from the unexported fields.
+func (c *Client) String() string { return "Jushuitan client of " + c.base }
+
+// GoString is String, for %#v.
+func (c *Client) GoString() string { return c.String() }
+
 func transport() *http.Transport {
 	dialer := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{

@@ -68,11 +68,11 @@ func maskRuns(text string) string {
 // findIP is the first IP address in text, "" when there is none.
 func findIP(text string) string {
 	words := strings.FieldsFunc(text, func(r rune) bool {
-		return !(r == '.' || r == ':' || r >= '0' && r <= '9' || r >= 'a' && r <= 'f' || r >= 'A' && r <= 'F')
+		return !strings.ContainsRune("0123456789abcdefABCDEF.:", r)
 	})
 	for _, word := range words {
 		for _, candidate := range []string{word, strings.Trim(word, "."), strings.Trim(word, ".:")} {
-			if ip, err := netip.ParseAddr(candidate); err == nil {
+			if ip, err := netip.ParseAddr(candidate); err == nil && !ip.IsUnspecified() {
 				return ip.String()
 			}
 		}

@@ -178,12 +178,12 @@ func (s *scanner) expect(want byte) error {
 	return nil
 }
 
-// scalar is the text of a string, number or boolean; null and absent values are "". A string that breaks JSON's rules is taken as it is.
+// scalar is the text of a string, number or boolean; everything else is "". A string that breaks JSON's rules is taken as it is.
 func scalar(raw []byte) string {
-	if len(raw) == 0 || string(raw) == "null" {
+	switch {
+	case len(raw) == 0, raw[0] == '{', raw[0] == '[', string(raw) == "null":
 		return ""
-	}
-	if raw[0] != '"' {
+	case raw[0] != '"':
 		return string(raw)
 	}
 	var text string
