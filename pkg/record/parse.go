@@ -1,0 +1,218 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// Limits of one row. The vendor's rows nest 3 levels deep and an order of 10,000 lines holds 300,000 values.
+const (
+	maxDepth  = 64
+	maxValues = 1 << 20
+)
+
+var (
+	errTooDeep = fmt.Errorf("too deeply nested: more than %d levels", maxDepth)
+	errTooMany = fmt.Errorf("too large: more than %d values", maxValues)
+	errNoRow   = errors.New("not a JSON object")
+)
+
+type kind uint8
+
+const (
+	null    kind = iota
+	text         // a string
+	literal      // a number, true or false
+	word         // a bare word that JSON does not know, such as NaN
+	object
+	array
+)
+
+// node is one value of a row. Strings in it share the row's memory unless they had escapes.
+type node struct {
+	kind kind
+	name string // its name in the object that holds it
+	text string // what a string says, or a literal as written
+	next int    // index of the first node behind this one and all that it holds
+}
+
+// blank reports a value that says nothing: the vendor writes null and "" alternately for the same emptiness.
+func (n node) blank() bool {
+	return n.kind == null || n.kind == text && n.text == ""
+}
+
+// tree is a row, each value before the values that it holds; the row itself is at 0.
+type tree []node
+
+// children yields the indexes of the values directly in the object or array at an index, in the row's order.
+func (t tree) children(at int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := at + 1; i < t[at].next; i = t[i].next {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// parse reads one JSON object, in time linear to its length. It forgives what a sloppy writer gets wrong inside a value: raw
+// control characters, invalid UTF-8, lone surrogates, unknown escapes, unknown bare words. It never forgives the structure: a
+// row that is cut, has something behind it or misses a comma is an error, not half a row. (gjson walks on over all of these, and
+// cuts a string short at a control character; that is why it does not walk here.)
+func parse(src string) (tree, error) {
+	p := parser{src: src, nodes: make(tree, 0, len(src)/16+1)}
+	if p.peek() != '{' {
+		return nil, errNoRow
+	}
+	if err := p.value("", 1); err != nil {
+		return nil, err
+	}
+	if p.peek(); p.pos < len(p.src) {
+		return nil, p.malformed()
+	}
+	return p.nodes, nil
+}
+
+type parser struct {
+	src   string
+	pos   int
+	nodes tree
+}
+
+// value reads one value that stands at a nesting level, 1 for the row.
+func (p *parser) value(name string, level int) error {
+	at := len(p.nodes)
+	if at == maxValues {
+		return errTooMany
+	}
+	p.nodes = append(p.nodes, node{name: name})
+	var err error
+	switch p.peek() {
+	case '{':
+		p.nodes[at].kind = object
+		err = p.members('}', level)
+	case '[':
+		p.nodes[at].kind = array
+		err = p.members(']', level)
+	case '"':
+		p.nodes[at].kind = text
+		p.nodes[at].text, err = p.quoted()
+	default:
+		p.nodes[at].kind, p.nodes[at].text, err = p.bare()
+	}
+	p.nodes[at].next = len(p.nodes)
+	return err
+}
+
+// members reads an object or array up to its closing bracket.
+func (p *parser) members(closing byte, level int) error {
+	if level > maxDepth {
+		return errTooDeep
+	}
+	p.pos++
+	if p.skip(closing) {
+		return nil
+	}
+	for {
+		name, err := "", error(nil)
+		if closing == '}' {
+			name, err = p.name()
+		}
+		if err == nil {
+			err = p.value(name, level+1)
+		}
+		switch {
+		case err != nil:
+			return err
+		case p.skip(closing):
+			return nil
+		case !p.skip(','):
+			return p.malformed()
+		}
+	}
+}
+
+// name reads a member's name and the colon behind it.
+func (p *parser) name() (string, error) {
+	if p.peek() != '"' {
+		return "", p.malformed()
+	}
+	name, err := p.quoted()
+	if err == nil && !p.skip(':') {
+		err = p.malformed()
+	}
+	return name, err
+}
+
+// quoted reads a string.
+func (p *parser) quoted() (string, error) {
+	start := p.pos + 1
+	escaped := false
+	for i := start; i < len(p.src); i++ {
+		switch p.src[i] {
+		case '\\':
+			escaped = true
+			i++
+		case '"':
+			p.pos = i + 1
+			if s := p.src[start:i]; !escaped {
+				return s, nil
+			}
+			return unescape(p.src[start:i]), nil
+		}
+	}
+	p.pos = len(p.src)
+	return "", p.malformed()
+}
+
+// bare reads a value without quotes.
+func (p *parser) bare() (kind, string, error) {
+	rest := p.src[p.pos:]
+	end := strings.IndexFunc(rest, func(r rune) bool { return !strings.ContainsRune(bareRunes, r) })
+	if end < 0 {
+		end = len(rest)
+	}
+	s := rest[:end]
+	p.pos += end
+	switch {
+	case s == "":
+		return null, "", p.malformed()
+	case s == "null":
+		return null, "", nil
+	case gjson.Valid(s):
+		return literal, s, nil
+	}
+	return word, s, nil
+}
+
+// bareRunes are what numbers, true, false, null and words such as NaN or -Infinity consist of.
+const bareRunes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._"
+
+// skip steps over white space and then over c, and reports whether it found c.
+func (p *parser) skip(c byte) bool {
+	if p.peek() != c {
+		return false
+	}
+	p.pos++
+	return true
+}
+
+// peek steps over white space and returns the byte behind it, 0 at the end.
+func (p *parser) peek() byte {
+	for ; p.pos < len(p.src); p.pos++ {
+		switch c := p.src[p.pos]; c {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+func (p *parser) malformed() error {
+	return fmt.Errorf("not a JSON object: malformed at byte %d of %d", p.pos, len(p.src))
+}
