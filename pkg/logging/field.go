@@ -1,0 +1,47 @@
+package logging
+
+// The names of fields. One idea has one name in every log line; add a name here before using a new one.
+const (
+	// Service is the process: extractor, loader or juliu.
+	Service = "service"
+	// Version is the build, see process.Version.
+	Version = "version"
+	// Source is the merchant's account, EXTRACTOR_SOURCE.
+	Source = "source"
+	// Resource is the kind of record, e.g. sales-out.
+	Resource = "resource"
+	// WindowBegin is the start of the window in RFC 3339, inclusive.
+	WindowBegin = "window_begin"
+	// WindowEnd is the end of the window in RFC 3339, exclusive.
+	WindowEnd = "window_end"
+	// Cursor is the time up to which all is read, in RFC 3339.
+	Cursor = "cursor"
+	// Page is the page's number, from 1.
+	Page = "page"
+	// Records is how many records the line is about.
+	Records = "records"
+	// Known is how many keys are known to be stored.
+	Known = "known"
+	// KeyHash identifies a record without showing its key.
+	KeyHash = "key_hash"
+	// Subject is a NATS subject.
+	Subject = "subject"
+	// Sequence is a record's place on the stream.
+	Sequence = "sequence"
+	// Attempt is how often a delivery has been handed out, from 1.
+	Attempt = "attempt"
+	// Wait is how long until the next try, as a duration.
+	Wait = "wait"
+	// Reason is why a record was rejected; it holds no values.
+	Reason = "reason"
+	// Remedy is what the operator can do.
+	Remedy = "remedy"
+	// Sink is the name of the sink.
+	Sink = "sink"
+	// Workers is how many workers a loader has.
+	Workers = "workers"
+	// Address is where the process listens.
+	Address = "listen"
+	// Error is the error, as logrus's WithError names it.
+	Error = "error"
+)
