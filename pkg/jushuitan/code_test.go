@@ -93,14 +93,14 @@ func TestCode200IsAnError(t *testing.T) {
 func TestCode110NamesTheAddressToWhitelist(t *testing.T) {
 	t.Parallel()
 	for msg, ip := range map[string]string{
-		"该IP不在白名单列表：203.0.113.7":      "203.0.113.7",
-		"IP 203.0.113.7, not allowed.": "203.0.113.7",
-		"该IP(203.0.113.7:51234)不在白名单":  "203.0.113.7",
+		"该IP不在白名单列表：203.0.113.7":                     "203.0.113.7",
+		"IP 203.0.113.7, not allowed.":               "203.0.113.7",
+		"该IP(203.0.113.7:51234)不在白名单":                "203.0.113.7",
 		"白名单：2408:8207:1851:2d40:5054:ff:fe12:3456。": "2408:8207:1851:2d40:5054:ff:fe12:3456",
-		"::ffff:203.0.113.7 refused":               "::ffff:203.0.113.7",
-		"[2408:8207::1]:443":                       "2408:8207::1",
-		"该IP不在白名单列表":                               "",
-		"version 1.2.3 at 10:20":                   "",
+		"::ffff:203.0.113.7 refused":                 "::ffff:203.0.113.7",
+		"[2408:8207::1]:443":                         "2408:8207::1",
+		"该IP不在白名单列表":                                 "",
+		"version 1.2.3 at 10:20":                     "",
 	} {
 		_, err := jushuitan.Decode(jushuitan.OpenAPI, http.StatusOK, nil, fmt.Appendf(nil, `{"code":110,"msg":%q}`, msg))
 		e := failure(t, err)

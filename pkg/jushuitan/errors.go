@@ -87,7 +87,10 @@ type Error struct {
 // Error is one line: what was called, what went wrong, the vendor's code and text.
 func (e *Error) Error() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "query %s on %s: %s", e.Endpoint, e.Gateway, strings.ReplaceAll(string(e.Kind), "_", " "))
+	fmt.Fprintf(&text, "query %s on %s", e.Endpoint, e.Gateway)
+	if e.Kind != HTTPStatus {
+		text.WriteString(": " + strings.ReplaceAll(string(e.Kind), "_", " "))
+	}
 	if e.HTTPStatus != 0 && e.HTTPStatus != http.StatusOK {
 		fmt.Fprintf(&text, ": HTTP %d", e.HTTPStatus)
 	}
