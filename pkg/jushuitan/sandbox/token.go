@@ -1,0 +1,91 @@
+package sandbox
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// tokens is the one access token of the merchant with its refresh token.
+type tokens struct {
+	access, refresh string
+	expires         time.Time
+	issued          int64 // how many times fresh values were given
+}
+
+const refreshSpan = 7 * 24 * time.Hour
+
+func newTokens(cfg Config, now time.Time) tokens {
+	return tokens{access: cfg.AccessToken.Reveal(), refresh: cfg.RefreshToken.Reveal(), expires: now.Add(cfg.TokenTTL)}
+}
+
+func (t *tokens) alive(now time.Time) bool { return now.Before(t.expires) }
+
+// issue handles getInitToken and accessToken: a living token keeps its value, a dead one is replaced; either gets a full term.
+func (s *Sandbox) issue(w http.ResponseWriter, r *http.Request) {
+	s.token(w, r, []string{"app_key", "timestamp", "charset", "grant_type", "code", "sign"}, func(now time.Time) refusal {
+		if r.PostForm.Get("grant_type") != "authorization_code" {
+			return refusal{codeParameter, "grant_type参数无法转换"}
+		}
+		if !s.tokens.alive(now) {
+			s.tokens.issued++
+			s.tokens.access = fmt.Sprintf("%016x%016x", mix(s.cfg.Seed, s.tokens.issued, purposeAccess), mix(s.cfg.Seed, s.tokens.issued, 0))
+			s.tokens.refresh = fmt.Sprintf("%016x%016x", mix(s.cfg.Seed, s.tokens.issued, purposeRefresh), mix(s.cfg.Seed, s.tokens.issued, 1))
+		}
+		s.tokens.expires = now.Add(s.cfg.TokenTTL)
+		return refusal{}
+	})
+}
+
+// renew handles refreshToken: the value stays, the term begins anew.
+func (s *Sandbox) renew(w http.ResponseWriter, r *http.Request) {
+	s.token(w, r, []string{"app_key", "timestamp", "charset", "grant_type", "refresh_token", "scope", "sign"}, func(now time.Time) refusal {
+		switch {
+		case s.cfg.ISV:
+			return refusal{codeInternal, "服务商应用禁止刷新access_token"}
+		case r.PostForm.Get("grant_type") != "refresh_token", r.PostForm.Get("scope") != "all":
+			return refusal{codeParameter, "grant_type或scope参数无法转换"}
+		case r.PostForm.Get("refresh_token") != s.tokens.refresh, !s.tokens.alive(now):
+			return refusal{codeToken, "refresh_token无效或已过期"}
+		case s.cfg.RefreshLastWeekOnly && s.tokens.expires.Sub(now) > refreshSpan:
+			return refusal{codeParameter, "access_token有效期大于7天，暂不能刷新"}
+		}
+		s.tokens.expires = now.Add(s.cfg.TokenTTL)
+		return refusal{}
+	})
+}
+
+// token does what the token routes share: form, clock and signature before, the answer after the decision.
+func (s *Sandbox) token(w http.ResponseWriter, r *http.Request, needed []string, decide func(now time.Time) refusal) {
+	if r.Method != http.MethodPost {
+		http.Error(w, "POST only", http.StatusMethodNotAllowed)
+		return
+	}
+	call := readForm(w, r, s.cfg.AppSecret.Reveal(), needed)
+	s.mu.Lock()
+	now := s.now()
+	refused := checkPublic(openapi(), call, now)
+	if refused.code == 0 {
+		refused = decide(now)
+	}
+	t := s.tokens
+	s.calls[Call{Route: r.URL.Path, Code: refused.code}]++
+	s.mu.Unlock()
+	if refused.code != 0 {
+		writeJSON(w, openapi().failure(refused))
+		return
+	}
+	e := encoder{}
+	e.open('{')
+	e.integer("code", 0)
+	e.text("msg", textSuccess)
+	e.key("data")
+	e.open('{')
+	e.text("access_token", t.access)
+	e.text("refresh_token", t.refresh)
+	e.integer("expires_in", int64(t.expires.Sub(now)/time.Second))
+	e.text("scope", "all")
+	e.close('}')
+	e.close('}')
+	writeJSON(w, e.bytes())
+}
