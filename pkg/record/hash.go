@@ -1,12 +1,12 @@
 package record
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Hash is a SHA-256 of a row's content: every member, also those that the schema does not know. Rows that differ in white space,
@@ -31,7 +31,7 @@ func ParseHash(s string) (Hash, error) {
 
 // hash is the SHA-256 of the canonical form: each value is a tag, a length and its content, so no two rows share a form.
 func (t tree) hash() Hash {
-	c := canon{tree: t, out: make([]byte, 0, 16*len(t))}
+	c := canon{tree: t, out: make([]byte, 0, 32*len(t)), members: make([]int, 0, len(t))}
 	c.value(0)
 	return sha256.Sum256(c.out)
 }
@@ -68,7 +68,10 @@ func (c *canon) object(at int) {
 	}
 	mine := c.members[mark:]
 	slices.SortFunc(mine, func(i, j int) int {
-		return cmp.Or(cmp.Compare(c.tree[i].name, c.tree[j].name), j-i)
+		if order := strings.Compare(c.tree[i].name, c.tree[j].name); order != 0 {
+			return order
+		}
+		return j - i // of one name, the last comes first and stays
 	})
 	mine = slices.CompactFunc(mine, func(i, j int) bool { return c.tree[i].name == c.tree[j].name })
 	mine = slices.DeleteFunc(mine, func(i int) bool { return c.tree[i].blank() })

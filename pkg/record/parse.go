@@ -3,7 +3,6 @@ package record
 import (
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -21,50 +20,12 @@ var (
 	errNoRow   = errors.New("not a JSON object")
 )
 
-type kind uint8
-
-const (
-	null    kind = iota
-	text         // a string
-	literal      // a number, true or false
-	word         // a bare word that JSON does not know, such as NaN
-	object
-	array
-)
-
-// node is one value of a row. Strings in it share the row's memory unless they had escapes.
-type node struct {
-	kind kind
-	name string // its name in the object that holds it
-	text string // what a string says, or a literal as written
-	next int    // index of the first node behind this one and all that it holds
-}
-
-// blank reports a value that says nothing: the vendor writes null and "" alternately for the same emptiness.
-func (n node) blank() bool {
-	return n.kind == null || n.kind == text && n.text == ""
-}
-
-// tree is a row, each value before the values that it holds; the row itself is at 0.
-type tree []node
-
-// children yields the indexes of the values directly in the object or array at an index, in the row's order.
-func (t tree) children(at int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := at + 1; i < t[at].next; i = t[i].next {
-			if !yield(i) {
-				return
-			}
-		}
-	}
-}
-
 // parse reads one JSON object, in time linear to its length. It forgives what a sloppy writer gets wrong inside a value: raw
 // control characters, invalid UTF-8, lone surrogates, unknown escapes, unknown bare words. It never forgives the structure: a
 // row that is cut, has something behind it or misses a comma is an error, not half a row. (gjson walks on over all of these, and
 // cuts a string short at a control character; that is why it does not walk here.)
 func parse(src string) (tree, error) {
-	p := parser{src: src, nodes: make(tree, 0, len(src)/16+1)}
+	p := parser{src: src, nodes: make(tree, 0, len(src)/20+1)}
 	if p.peek() != '{' {
 		return nil, errNoRow
 	}

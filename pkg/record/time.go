@@ -28,8 +28,5 @@ func instant(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t, err := time.ParseInLocation(layout, s, time.FixedZone("", vendorOffset))
-	if err != nil || len(s) < len(layout) {
-		return time.Time{}, false
-	}
-	return t.UTC(), true
+	return t.UTC(), err == nil && t.UTC().Year() > 0 // protobuf knows no year 0
 }
