@@ -1,0 +1,62 @@
+package embednats
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const lockName = "lock"
+
+// lock holds the folder for this process. The kernel lets go of it when the process ends in whatever way.
+type lock struct{ file *os.File }
+
+// takeLock creates the folder when it is missing and locks it without waiting.
+func takeLock(dir string) (*lock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, &FolderError{Dir: dir, Cause: err}
+	}
+	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, &FolderError{Dir: dir, Cause: err}
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer file.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, &InUseError{Dir: dir, PID: notedPID(file)}
+		}
+		return nil, &FolderError{Dir: dir, Cause: err}
+	}
+	l := &lock{file: file}
+	if err := l.notePID(); err != nil {
+		l.release()
+		return nil, &FolderError{Dir: dir, Cause: err}
+	}
+	return l, nil
+}
+
+// notePID tells the next one who holds the folder.
+func (l *lock) notePID() error {
+	if err := l.file.Truncate(0); err != nil {
+		return err //nolint:wrapcheck // takeLock wraps it with the folder
+	}
+	_, err := l.file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err //nolint:wrapcheck // takeLock wraps it with the folder
+}
+
+func notedPID(file *os.File) int {
+	note := make([]byte, 20)
+	n, _ := file.ReadAt(note, 0)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(note[:n])))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// release unlocks. The file stays: removing it would let two processes lock two files of one name.
+func (l *lock) release() { _ = l.file.Close() }

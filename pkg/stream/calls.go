@@ -1,0 +1,125 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// calls are the calls that wait for the server. nats.go reports a refused right, and a lost connection, to a handler of the connection
+// while the call itself waits for its time-out; here the call learns of it at once.
+type calls struct {
+	mu      sync.Mutex
+	waiting map[*call]struct{}
+	// inbox is set when replies cannot arrive; the server says so once, at the first request of a connection.
+	inbox *PermissionError
+}
+
+type call struct {
+	subjects []string
+	cancel   context.CancelCauseFunc
+}
+
+func newCalls() *calls { return &calls{waiting: map[*call]struct{}{}} }
+
+// begin registers a call that publishes to subjects with one of the prefixes. The context ends with the cause when that is denied or
+// the connection breaks. The function returned must be called at the end.
+func (cs *calls) begin(ctx context.Context, prefixes ...string) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	one := &call{subjects: prefixes, cancel: cancel}
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.waiting[one] = struct{}{}
+	if cs.inbox != nil {
+		cancel(cs.inbox)
+	}
+	return ctx, func() {
+		cs.mu.Lock()
+		delete(cs.waiting, one)
+		cs.mu.Unlock()
+		cancel(nil)
+	}
+}
+
+func (cs *calls) deny(denied *PermissionError) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if denied.Operation == subscribe {
+		cs.inbox = denied
+	}
+	for one := range cs.waiting {
+		if denied.Operation == subscribe || one.publishes(denied.Subject) {
+			one.cancel(denied)
+		}
+	}
+}
+
+func (cs *calls) disconnect() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.inbox = nil
+	for one := range cs.waiting {
+		one.cancel(errDisconnected)
+	}
+}
+
+func (c *call) publishes(subject string) bool {
+	for _, prefix := range c.subjects {
+		if strings.HasPrefix(subject, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	publish   = "publish"
+	subscribe = "subscribe"
+)
+
+// parseViolation reads the server's words, e.g. `Permissions Violation for Publish to "a.b"` (nats-server 2.15, client.go).
+func parseViolation(err error) *PermissionError {
+	if !errors.Is(err, nats.ErrPermissionViolation) {
+		return nil
+	}
+	found := regexp.MustCompile(`(Publish|Subscription) to "([^"]*)"`).FindStringSubmatch(err.Error())
+	if found == nil {
+		return &PermissionError{Operation: publish, Subject: "an unnamed subject"}
+	}
+	if found[1] == "Subscription" {
+		return &PermissionError{Operation: subscribe, Subject: found[2]}
+	}
+	return &PermissionError{Operation: publish, Subject: found[2]}
+}
+
+// explain says what a call was about and why it failed: what ended its context goes before the context's own error.
+func (c *Conn) explain(ctx context.Context, what string, err error) error {
+	cause := context.Cause(ctx)
+	var denied *PermissionError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(cause, &denied), errors.Is(cause, errDisconnected):
+		return fmt.Errorf("%s: %w", what, cause)
+	case errors.Is(err, nats.ErrConnectionClosed):
+		return &ConnectError{Server: c.server, Cause: c.lastError(err), Remedy: remedyAuth, Code: 2}
+	case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrBucketNotFound):
+		return fmt.Errorf("%s: %w", what, &TopologyError{Differences: []string{err.Error()}})
+	default:
+		return fmt.Errorf("%s: %w", what, err)
+	}
+}
+
+// lastError is why the connection was closed for good: the server refused us twice, because nothing else ends it.
+func (c *Conn) lastError(err error) error {
+	if last := c.nc.LastError(); last != nil {
+		return last //nolint:wrapcheck // explain wraps it
+	}
+	return err
+}

@@ -1,0 +1,104 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+
+	"juliu/pkg/record"
+	juliuv1 "juliu/proto/juliu/v1"
+)
+
+// Delivery is a record as it came from the stream. The verbs (Ack and the others) tell the server what became of it; exactly one of
+// Ack, DoubleAck, NakWithDelay and Term ends it, or AckWait does, after which it comes again. They are safe for concurrent use.
+type Delivery struct {
+	// Record is the record, with Sequence and Published. It is empty when Err is set.
+	Record record.Record
+	// Err says why the message cannot be read, now or later: keep it as a dead letter.
+	Err error
+	// Subject is where the record is stored.
+	Subject string
+	// Sequence is its number on the stream.
+	Sequence uint64
+	// Attempt counts the deliveries of this message, from 1.
+	Attempt int
+	// Pending is how many messages the consumer has not yet been given.
+	Pending uint64
+	// Published is when the server stored the record.
+	Published time.Time
+
+	consumer string
+	msg      jetstream.Msg
+}
+
+// errDetached means that a Delivery did not come from a stream.
+var errDetached = errors.New("this delivery did not come from a stream")
+
+// newDelivery reads a message. An error means that it may be read later; a message that never can be is a Delivery with Err.
+func (c *Conn) newDelivery(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata) (Delivery, error) {
+	d := Delivery{
+		Subject:   m.Subject(),
+		Sequence:  meta.Sequence.Stream,
+		Attempt:   int(meta.NumDelivered), //nolint:gosec // a count of deliveries
+		Pending:   meta.NumPending,
+		Published: meta.Timestamp.UTC(),
+		consumer:  meta.Consumer,
+		msg:       m,
+	}
+	body, err := c.body(ctx, m.Headers(), m.Data())
+	switch {
+	case errors.Is(err, errPayload):
+		d.Err = err
+		return d, nil
+	case err != nil:
+		return d, err
+	}
+	envelope := &juliuv1.Envelope{}
+	if err := proto.Unmarshal(body, envelope); err != nil {
+		d.Err = fmt.Errorf("read envelope: %w", err)
+		return d, nil
+	}
+	if d.Record, err = record.FromEnvelope(envelope); err != nil {
+		d.Record, d.Err = record.Record{}, err
+		return d, nil
+	}
+	d.Record.Sequence, d.Record.Published = d.Sequence, d.Published
+	return d, nil
+}
+
+// Ack says that the record is written. It does not wait: when it is lost on the way, the record comes again.
+func (d Delivery) Ack() error { return d.tell("ack", func(m jetstream.Msg) error { return m.Ack() }) }
+
+// DoubleAck is Ack that waits until the server has noted it.
+func (d Delivery) DoubleAck(ctx context.Context) error {
+	return d.tell("ack", func(m jetstream.Msg) error { return m.DoubleAck(ctx) })
+}
+
+// NakWithDelay asks for the record again, no sooner than after the delay.
+func (d Delivery) NakWithDelay(delay time.Duration) error {
+	return d.tell("nak", func(m jetstream.Msg) error { return m.NakWithDelay(delay) })
+}
+
+// InProgress says that the record is still worked on: AckWait begins anew.
+func (d Delivery) InProgress() error {
+	return d.tell("note progress of", func(m jetstream.Msg) error { return m.InProgress() })
+}
+
+// Term says that the record must not come again. The reason goes into the server's advisory: no personal data.
+func (d Delivery) Term(reason string) error {
+	return d.tell("terminate", func(m jetstream.Msg) error { return m.TermWithReason(reason) })
+}
+
+func (d Delivery) tell(verb string, say func(jetstream.Msg) error) error {
+	if d.msg == nil {
+		return fmt.Errorf("%s delivery: %w", verb, errDetached)
+	}
+	if err := say(d.msg); err != nil {
+		return fmt.Errorf("%s delivery %d: %w", verb, d.Sequence, err)
+	}
+	return nil
+}

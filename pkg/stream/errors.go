@@ -1,0 +1,92 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrFenced means that another extractor with the same source has committed since this one read the checkpoint. Nothing of the refused
+// commit is stored. Exit; never commit again with a newer checkpoint, which would store what the other one has stored already.
+var ErrFenced error = fencedError{}
+
+type fencedError struct{}
+
+// Error says what happened and what to do.
+func (fencedError) Error() string {
+	return "fenced: another extractor with the same source writes to this stream; stop one of them or give it another EXTRACTOR_SOURCE"
+}
+
+// ExitCode is 3, fenced.
+func (fencedError) ExitCode() int { return 3 }
+
+// ErrFull means that the stream has reached its size limit and refuses more rather than delete records that nobody has loaded. Nothing
+// of the refused commit is stored; the same commit may be tried again.
+var ErrFull = errors.New("stream full: raise STREAM_MAX_BYTES or shorten STREAM_MAX_AGE and run juliu provision, or free disk space on the NATS server")
+
+// ErrCheckpointLost means that the checkpoint vanished while this process held it: the stream was purged, recreated or restored from an
+// older state. Nothing of the refused commit is stored. Start again, so that the position is decided anew.
+var ErrCheckpointLost = errors.New("checkpoint lost: the stream was purged, recreated or restored under a running extractor; start the extractor again")
+
+// ErrUnclear means that Commit was given up by its context before the server's answer was known: the records may or may not be stored.
+// Open the journal and the known rows again before the next commit.
+var ErrUnclear = errors.New("commit unclear: given up before the answer was known; open the journal again")
+
+// ErrTooLarge means that a row is larger than MaxPayload and cannot be read back safely.
+var ErrTooLarge = errors.New("row too large")
+
+// errDisconnected ends the calls that wait for an answer when the connection breaks.
+var errDisconnected = errors.New("connection to NATS lost")
+
+// PermissionError means that the NATS user may not do what juliu needs. Waiting does not help.
+type PermissionError struct {
+	// Operation is "publish" or "subscribe".
+	Operation string
+	// Subject is the subject that was refused.
+	Subject string
+}
+
+// Error names the right that is missing.
+func (e *PermissionError) Error() string {
+	return fmt.Sprintf("permission denied: this NATS user may not %s to %q; grant it on the server", e.Operation, e.Subject)
+}
+
+// ExitCode is 2, bad configuration.
+func (e *PermissionError) ExitCode() int { return 2 }
+
+// TopologyError means that streams, consumer or bucket are missing or differ from what the promises rest on.
+type TopologyError struct {
+	// Differences says what is missing or differs, one thing each.
+	Differences []string
+}
+
+// Error lists the differences and says what to do.
+func (e *TopologyError) Error() string {
+	return fmt.Sprintf("JetStream is not set up as juliu needs it: %s; run juliu provision", strings.Join(e.Differences, "; "))
+}
+
+// ExitCode is 2, bad configuration.
+func (e *TopologyError) ExitCode() int { return 2 }
+
+// ConnectError means that there is no connection to NATS.
+type ConnectError struct {
+	// Server is the servers' URLs without credentials.
+	Server string
+	// Cause is what went wrong last.
+	Cause error
+	// Remedy is what the operator does next.
+	Remedy string
+	// Code is the exit code: 2 when the configuration is wrong, 1 when the server cannot be reached.
+	Code int
+}
+
+// Error names server, cause and remedy.
+func (e *ConnectError) Error() string {
+	return fmt.Sprintf("connect to NATS at %s: %v; %s", e.Server, e.Cause, e.Remedy)
+}
+
+// Unwrap returns the cause.
+func (e *ConnectError) Unwrap() error { return e.Cause }
+
+// ExitCode is Code.
+func (e *ConnectError) ExitCode() int { return e.Code }

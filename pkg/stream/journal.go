@@ -1,0 +1,186 @@
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"juliu/pkg/record"
+	juliuv1 "juliu/proto/juliu/v1"
+)
+
+const (
+	firstWait = 50 * time.Millisecond
+	longWait  = 2 * time.Second
+)
+
+// Journal is the stream as the one writer of a resource and source sees it: the last checkpoint, and Commit. It is not safe for
+// concurrent use.
+type Journal struct {
+	conn    *Conn
+	stream  jetstream.Stream
+	subject string // of the checkpoint
+	records string // what the subjects of the records begin with
+
+	runID      string
+	commit     uint64
+	checkpoint *juliuv1.Checkpoint
+	sequence   uint64 // of the checkpoint; 0 before the first
+	broken     error  // why no more commits are taken
+}
+
+// OpenJournal reads the checkpoint from the stream's leader. Errors: *TopologyError when the stream is missing or not as the promises
+// need it, *PermissionError.
+func OpenJournal(ctx context.Context, c *Conn, resource, source string) (*Journal, error) {
+	s, err := c.stream(ctx, Stream)
+	if err != nil {
+		return nil, err
+	}
+	if found := differences("stream "+Stream, contract(s.CachedInfo().Config), contract(recordStream(Limits{}))); len(found) > 0 {
+		return nil, &TopologyError{Differences: found}
+	}
+	j := &Journal{
+		conn: c, stream: s, runID: rand.Text(), subject: CheckpointSubject(resource, source),
+		records: recordPrefix + Escape(resource) + "." + Escape(source) + ".",
+	}
+	if j.checkpoint, j.sequence, err = j.read(ctx); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// Checkpoint is the last checkpoint, nil before a source's first commit. The caller must not change it.
+func (j *Journal) Checkpoint() *juliuv1.Checkpoint { return j.checkpoint }
+
+// Commit stores the records and then next as one act: either all of it is stored or nothing. It takes up to MaxRecords records, also
+// none, and fills run_id, commit, records, total and committed_at of a copy of next. nil means stored; on a server that syncs every
+// write, on disk.
+//
+// An answer that does not come is resolved by reading the checkpoint back and, when it is still the old one, sending the same commit
+// again, until ctx ends; then the error is ErrUnclear. Other errors mean that nothing is stored: ErrFenced, ErrCheckpointLost
+// (both for good), ErrFull, ErrTooLarge, *PermissionError, *TopologyError.
+func (j *Journal) Commit(ctx context.Context, records []record.Record, next *juliuv1.Checkpoint) error {
+	if j.broken != nil {
+		return j.broken
+	}
+	if len(records) > MaxRecords {
+		return fmt.Errorf("commit %d records: at most %d fit", len(records), MaxRecords)
+	}
+	messages, err := j.conn.encode(ctx, records)
+	if err != nil {
+		return err
+	}
+	// Every commit has its own number, also one that failed, so that reading back never takes one commit for another.
+	j.commit++
+	checkpoint := j.number(next, len(records))
+	last, err := j.message(checkpoint)
+	if err != nil {
+		return err
+	}
+	sequence, err := j.store(ctx, append(messages, last), checkpoint)
+	if err != nil {
+		if errors.Is(err, ErrFenced) || errors.Is(err, ErrCheckpointLost) || errors.Is(err, ErrUnclear) {
+			j.broken = err
+		}
+		return err
+	}
+	j.checkpoint, j.sequence = checkpoint, sequence
+	return nil
+}
+
+func (j *Journal) number(next *juliuv1.Checkpoint, records int) *juliuv1.Checkpoint {
+	c := proto.CloneOf(next)
+	c.RunId = j.runID
+	c.Commit = j.commit
+	c.Records = uint32(records) //nolint:gosec // at most MaxRecords
+	c.Total = j.checkpoint.GetTotal() + uint64(records)
+	c.CommittedAt = timestamppb.New(j.conn.now())
+	return c
+}
+
+// message is the checkpoint's message: it replaces its predecessor, never expires, and is refused, with the whole batch, unless the
+// checkpoint that this journal knows is still the last.
+func (j *Journal) message(c *juliuv1.Checkpoint) (*nats.Msg, error) {
+	body, err := proto.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode checkpoint: %w", err)
+	}
+	return &nats.Msg{Subject: j.subject, Data: body, Header: nats.Header{
+		jetstream.MsgRollup:                 {jetstream.MsgRollupSubject},
+		jetstream.MsgTTLHeader:              {"never"},
+		jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(j.sequence, 10)},
+	}}, nil
+}
+
+// store sends the batch until it is known to be stored or refused, and returns the checkpoint's sequence.
+func (j *Journal) store(ctx context.Context, messages []*nats.Msg, c *juliuv1.Checkpoint) (uint64, error) {
+	for wait := firstWait; ; wait = min(2*wait, longWait) {
+		sequence, err := j.conn.send(ctx, messages, j.subject, j.records)
+		if err == nil {
+			return sequence, nil
+		}
+		meaning, err := judge(err)
+		if meaning == refused {
+			return 0, fmt.Errorf("commit: %w", err)
+		}
+		j.conn.log.WithError(err).WithField("commit", c.GetCommit()).Warn("commit unclear; reading the checkpoint back")
+		stored, sequence, err := j.readBack(ctx)
+		if err != nil {
+			return 0, err
+		}
+		switch {
+		case stored.GetRunId() == c.GetRunId() && stored.GetCommit() == c.GetCommit():
+			return sequence, nil
+		case stored == nil && j.sequence != 0:
+			return 0, ErrCheckpointLost
+		case sequence != j.sequence:
+			return 0, ErrFenced
+		}
+		if !pause(ctx, wait) {
+			return 0, fmt.Errorf("%w: %w", ErrUnclear, context.Cause(ctx))
+		}
+	}
+}
+
+// readBack reads the checkpoint, and while that fails for reasons that pass, tries again until ctx ends.
+func (j *Journal) readBack(ctx context.Context) (*juliuv1.Checkpoint, uint64, error) {
+	for wait := firstWait; ; wait = min(2*wait, longWait) {
+		c, sequence, err := j.read(ctx)
+		if err == nil {
+			return c, sequence, nil
+		}
+		var exit interface{ ExitCode() int }
+		if errors.As(err, &exit) {
+			return nil, 0, fmt.Errorf("%w: %w", ErrUnclear, err)
+		}
+		if !pause(ctx, wait) {
+			return nil, 0, fmt.Errorf("%w: %w", ErrUnclear, err)
+		}
+	}
+}
+
+// read is the last checkpoint and its sequence as the stream's leader has them; nil and 0 when there is none.
+func (j *Journal) read(ctx context.Context) (*juliuv1.Checkpoint, uint64, error) {
+	ctx, done := j.conn.calls.begin(ctx, apiPrefix+"STREAM.MSG.GET."+Stream)
+	defer done()
+	m, err := j.stream.GetLastMsgForSubject(ctx, j.subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, j.conn.explain(ctx, "read the checkpoint", err)
+	}
+	c := &juliuv1.Checkpoint{}
+	if err := proto.Unmarshal(m.Data, c); err != nil {
+		return nil, 0, fmt.Errorf("read the checkpoint at sequence %d: %w; a newer juliu may have written it", m.Sequence, err)
+	}
+	return c, m.Sequence, nil
+}

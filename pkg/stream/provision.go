@@ -1,0 +1,234 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	provisionPatience = 30 * time.Second
+	provisionWait     = 250 * time.Millisecond
+	// minAPILevel is the JetStream API of nats-server 2.14, the oldest that batches with deduplication and surfaces disk errors.
+	minAPILevel = 4
+	minPayload  = 1 << 20
+)
+
+// Provision creates what is missing and changes what differs, and returns what it did, one thing a line; nothing when all was well. It
+// is the one owner of these configurations: services only bind. It never deletes a stream or a consumer; a shorter MaxAge or a
+// smaller MaxBytes is carried out and named. While JetStream is not up yet it tries again, at most 30 seconds long.
+func Provision(ctx context.Context, c *Conn, l Limits) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, provisionPatience)
+	defer cancel()
+	var changes []string
+	steps := []func(context.Context, *Conn, Limits) ([]string, error){
+		func(ctx context.Context, c *Conn, l Limits) ([]string, error) {
+			return provisionStream(ctx, c, recordStream(l))
+		},
+		func(ctx context.Context, c *Conn, l Limits) ([]string, error) {
+			return provisionStream(ctx, c, deadLetterStream(l))
+		},
+		provisionPayloads,
+		provisionConsumer,
+	}
+	for _, step := range steps {
+		done, err := whenUp(ctx, c, func(ctx context.Context) ([]string, error) { return step(ctx, c, l) })
+		changes = append(changes, done...)
+		if err != nil {
+			return changes, err
+		}
+	}
+	return changes, c.warnAboutServer(ctx)
+}
+
+// whenUp repeats a step while JetStream is starting or has no leader yet.
+func whenUp(ctx context.Context, c *Conn, step func(context.Context) ([]string, error)) ([]string, error) {
+	for told := false; ; told = true {
+		inner, done := c.calls.begin(ctx, apiPrefix)
+		changes, err := step(inner)
+		err = c.explain(inner, "provision", err)
+		done()
+		if err == nil || !starting(err) {
+			return changes, err
+		}
+		if !told {
+			c.log.WithError(err).Warn("JetStream is not ready; trying again")
+		}
+		if !pause(ctx, provisionWait) {
+			return nil, fmt.Errorf("%w; enable JetStream on the server, and wait until its cluster has a leader", err)
+		}
+	}
+}
+
+// starting tells errors that pass when a server has finished its start.
+func starting(err error) bool {
+	var api *jetstream.APIError
+	return errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) ||
+		errors.Is(err, errDisconnected) || errors.Is(err, nats.ErrReconnectBufExceeded) ||
+		errors.As(err, &api) && api.Code == 503 && api.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabledForAccount
+}
+
+func provisionStream(ctx context.Context, c *Conn, want jetstream.StreamConfig) ([]string, error) {
+	what := "stream " + want.Name
+	s, err := c.js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = c.js.CreateStream(ctx, want)
+		return []string{what + ": created"}, wrap("create "+what, err)
+	}
+	if err != nil {
+		return nil, wrap("look up "+what, err)
+	}
+	have := s.CachedInfo().Config
+	next := have // what is not ours, such as placement and metadata, stays
+	next.Description, next.Subjects, next.Storage, next.Retention = want.Description, want.Subjects, want.Storage, want.Retention
+	next.MaxAge, next.MaxBytes, next.Discard, next.Replicas = want.MaxAge, want.MaxBytes, want.Discard, want.Replicas
+	next.Compression, next.AllowAtomicPublish, next.AllowRollup = want.Compression, want.AllowAtomicPublish, want.AllowRollup
+	next.AllowMsgTTL, next.AllowDirect, next.PersistMode = want.AllowMsgTTL, want.AllowDirect, want.PersistMode
+	if want.Duplicates != 0 {
+		next.Duplicates = want.Duplicates
+	}
+	if next.MaxAge > 0 {
+		next.Duplicates = min(next.Duplicates, next.MaxAge)
+	}
+	changes := changed(what, slices.Concat(contract(have), tuning(have)), slices.Concat(contract(next), tuning(next)))
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	if shorter(have.MaxAge, next.MaxAge) || have.MaxBytes != next.MaxBytes && next.MaxBytes > 0 && uint64(next.MaxBytes) < s.CachedInfo().State.Bytes {
+		changes = append(changes, what+": the new limit may delete the oldest messages")
+	}
+	if _, err := c.js.UpdateStream(ctx, next); err != nil {
+		return nil, fmt.Errorf("change %s (%s): %w", what, strings.Join(changes, ", "), err)
+	}
+	return changes, nil
+}
+
+// shorter tells whether an age limit becomes stricter; 0 is no limit.
+func shorter(have, next time.Duration) bool { return next > 0 && (have == 0 || next < have) }
+
+// changed lists the settings that differ, as a change.
+func changed(what string, have, next []setting) []string {
+	var changes []string
+	for i, n := range next {
+		if have[i].value != n.value {
+			changes = append(changes, fmt.Sprintf("%s: %s %s -> %s", what, n.name, have[i].value, n.value))
+		}
+	}
+	return changes
+}
+
+func provisionConsumer(ctx context.Context, c *Conn, _ Limits) ([]string, error) {
+	what, want := "consumer "+LiveConsumer, liveConsumer()
+	k, err := c.js.Consumer(ctx, Stream, LiveConsumer)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		_, err = c.js.CreateConsumer(ctx, Stream, want)
+		return []string{what + ": created"}, wrap("create "+what, err)
+	}
+	if err != nil {
+		return nil, wrap("look up "+what, err)
+	}
+	next := k.CachedInfo().Config
+	changes := changed(what, consumerContract(next), consumerContract(want))
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	next.FilterSubject, next.FilterSubjects, next.DeliverPolicy, next.AckPolicy = want.FilterSubject, nil, want.DeliverPolicy, want.AckPolicy
+	next.AckWait, next.MaxDeliver, next.MaxAckPending, next.BackOff = want.AckWait, want.MaxDeliver, want.MaxAckPending, nil
+	_, err = c.js.UpdateConsumer(ctx, Stream, next)
+	return changes, wrap("change "+what, err)
+}
+
+func provisionPayloads(ctx context.Context, c *Conn, l Limits) ([]string, error) {
+	what, want := "object store "+PayloadBucket, payloadStore(l)
+	have, err := c.js.ObjectStore(ctx, PayloadBucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		_, err = c.js.CreateObjectStore(ctx, want)
+		return []string{what + ": created"}, wrap("create "+what, err)
+	}
+	if err != nil {
+		return nil, wrap("look up "+what, err)
+	}
+	status, err := have.Status(ctx)
+	if err != nil {
+		return nil, wrap("look up "+what, err)
+	}
+	changes := changed(what,
+		[]setting{{"ttl", status.TTL().String()}, {"num_replicas", fmt.Sprint(status.Replicas())}},
+		[]setting{{"ttl", want.TTL.String()}, {"num_replicas", fmt.Sprint(want.Replicas)}})
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	_, err = c.js.UpdateObjectStore(ctx, want)
+	return changes, wrap("change "+what, err)
+}
+
+// warnAboutServer logs what a server lacks for the promises to hold. How often a server syncs to disk it does not tell its clients.
+func (c *Conn) warnAboutServer(ctx context.Context) error {
+	ctx, done := c.calls.begin(ctx, apiPrefix+"INFO")
+	defer done()
+	account, err := c.js.AccountInfo(ctx)
+	if err != nil {
+		return c.explain(ctx, "ask for the JetStream account", err)
+	}
+	if account.API.Level < minAPILevel {
+		c.log.WithField("version", c.nc.ConnectedServerVersion()).WithField("api_level", account.API.Level).
+			Warn("the NATS server is older than 2.14, for which juliu's promises are tested; upgrade it")
+	}
+	if c.nc.MaxPayload() < minPayload {
+		c.log.WithField("max_payload", c.nc.MaxPayload()).
+			Warn("the NATS server's max_payload is below 1 MiB: many orders will be compressed or stored as objects; raise it")
+	}
+	return nil
+}
+
+// Check returns nil when everything that Provision makes is there and nothing that a promise rests on differs, else a *TopologyError.
+func Check(ctx context.Context, c *Conn) error {
+	var found []string
+	for _, want := range []jetstream.StreamConfig{recordStream(Limits{}), deadLetterStream(Limits{})} {
+		s, err := c.stream(ctx, want.Name)
+		if missing(err) {
+			found = append(found, "stream "+want.Name+" is missing")
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		found = append(found, differences("stream "+want.Name, contract(s.CachedInfo().Config), contract(want))...)
+	}
+	if _, err := c.stream(ctx, payloadStream); missing(err) {
+		found = append(found, "object store "+PayloadBucket+" is missing")
+	} else if err != nil {
+		return err
+	}
+	k, err := c.consumer(ctx, LiveConsumer)
+	if missing(err) {
+		found = append(found, "consumer "+LiveConsumer+" is missing")
+	} else if err != nil {
+		return err
+	} else {
+		found = append(found, differences("consumer "+LiveConsumer, consumerContract(k.CachedInfo().Config), consumerContract(liveConsumer()))...)
+	}
+	if len(found) > 0 {
+		return &TopologyError{Differences: found}
+	}
+	return nil
+}
+
+func missing(err error) bool {
+	var topology *TopologyError
+	return errors.As(err, &topology)
+}
+
+// wrap is fmt.Errorf for what may be nil.
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

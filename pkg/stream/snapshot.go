@@ -1,0 +1,81 @@
+package stream
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Snapshot is how the streams and the loaders stand at one moment, for status lines and metrics. Take one every few seconds, not for
+// every record.
+type Snapshot struct {
+	// Records is how many records are stored, Bytes how many bytes they take on disk, with the checkpoints.
+	Records, Bytes uint64
+	// MaxBytes is the stream's limit; 0 means none.
+	MaxBytes uint64
+	// FirstSequence and LastSequence, and their times, are the oldest and the newest message.
+	FirstSequence, LastSequence uint64
+	FirstTime, LastTime         time.Time
+	// Pending is how many records no loader has been given yet, AckPending how many are being loaded: their sum is the lag.
+	Pending, AckPending uint64
+	// AckFloor is the sequence up to which everything is loaded or dead-lettered.
+	AckFloor uint64
+	// Redelivered is how many of AckPending were given more than once.
+	Redelivered uint64
+	// DeadLetters is how many dead letters are kept.
+	DeadLetters uint64
+}
+
+// Lag is how many records are not loaded yet.
+func (s Snapshot) Lag() uint64 { return s.Pending + s.AckPending }
+
+// TakeSnapshot asks the server. Errors: *TopologyError when something is missing, *PermissionError.
+func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
+	s, err := c.stream(ctx, Stream)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	checkpoints, err := c.checkpoints(ctx, s)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	dead, err := c.stream(ctx, DeadLetterStream)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	k, err := c.consumer(ctx, LiveConsumer)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	have, loader := s.CachedInfo(), k.CachedInfo()
+	return Snapshot{
+		Records:       have.State.Msgs - min(checkpoints, have.State.Msgs),
+		Bytes:         have.State.Bytes,
+		MaxBytes:      uint64(max(have.Config.MaxBytes, 0)), //nolint:gosec // not negative
+		FirstSequence: have.State.FirstSeq,
+		LastSequence:  have.State.LastSeq,
+		FirstTime:     have.State.FirstTime,
+		LastTime:      have.State.LastTime,
+		Pending:       loader.NumPending,
+		AckPending:    uint64(max(loader.NumAckPending, 0)), //nolint:gosec // not negative
+		AckFloor:      loader.AckFloor.Stream,
+		Redelivered:   uint64(max(loader.NumRedelivered, 0)), //nolint:gosec // not negative
+		DeadLetters:   dead.CachedInfo().State.Msgs,
+	}, nil
+}
+
+// checkpoints is how many of the stream's messages are checkpoints: one for each resource and source.
+func (c *Conn) checkpoints(ctx context.Context, s jetstream.Stream) (uint64, error) {
+	ctx, done := c.calls.begin(ctx, apiPrefix+"STREAM.INFO."+Stream)
+	defer done()
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(checkpointPrefix+">"))
+	if err != nil {
+		return 0, c.explain(ctx, "count the checkpoints", err)
+	}
+	var n uint64
+	for _, count := range info.State.Subjects {
+		n += count
+	}
+	return n, nil
+}

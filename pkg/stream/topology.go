@@ -1,0 +1,191 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Names of what juliu owns in JetStream.
+const (
+	// Stream holds records and checkpoints.
+	Stream = "JUSHUITAN"
+	// DeadLetterStream holds what could not be loaded.
+	DeadLetterStream = "JUSHUITAN_DLQ"
+	// LiveConsumer is the durable that all loaders share.
+	LiveConsumer = "loader"
+	// PayloadBucket is the object store of rows that are larger than a message may be.
+	PayloadBucket = "juliu-payloads"
+
+	payloadStream = "OBJ_" + PayloadBucket
+)
+
+// Limits is what an operator decides about the streams.
+type Limits struct {
+	// Replicas is 1, 3 or 5; 0 means 1.
+	Replicas int
+	// MaxAge is how long records can be replayed; 0 keeps them for ever.
+	MaxAge time.Duration
+	// MaxBytes is how large the stream may grow; at the limit commits are refused, nothing is deleted. 0 means no limit.
+	MaxBytes int64
+}
+
+func (l Limits) replicas() int { return max(l.Replicas, 1) }
+
+// recordStream is the stream of records and checkpoints. Every setting that differs from the server's default carries a promise.
+func recordStream(l Limits) jetstream.StreamConfig {
+	limit := l.MaxBytes
+	if limit <= 0 {
+		limit = -1
+	}
+	return jetstream.StreamConfig{
+		Name:        Stream,
+		Description: "juliu: records and checkpoints",
+		Subjects:    []string{recordPrefix + ">", checkpointPrefix + ">"},
+		Storage:     jetstream.FileStorage,
+		Retention:   jetstream.LimitsPolicy, // what a loader acknowledged stays and can be replayed
+		MaxAge:      l.MaxAge,
+		MaxBytes:    limit,
+		Discard:     jetstream.DiscardNew, // full: refuse the extractor, never delete what no loader has seen
+		Replicas:    l.replicas(),
+		Compression: jetstream.S2Compression,
+		// A page and its checkpoint are one act (server 2.12).
+		AllowAtomicPublish: true,
+		// Only the last checkpoint of a source stays ...
+		AllowRollup: true,
+		// ... and it outlives MaxAge, or an idle source would begin from scratch.
+		AllowMsgTTL: true,
+		// Direct gets may be answered by a follower that lags; the checkpoint must come from the leader.
+		AllowDirect: false,
+	}
+}
+
+// deadLetterWindow is for how long the same dead letter is kept once. Few letters, 130 bytes each: a day is cheap, and covers every
+// re-read of a row that has no identity.
+const deadLetterWindow = 24 * time.Hour
+
+func deadLetterStream(l Limits) jetstream.StreamConfig {
+	window := deadLetterWindow
+	if l.MaxAge > 0 {
+		window = min(window, l.MaxAge)
+	}
+	return jetstream.StreamConfig{
+		Name:        DeadLetterStream,
+		Description: "juliu: what could not be loaded, with the reason",
+		Subjects:    []string{deadLetterPrefix + ">"},
+		Storage:     jetstream.FileStorage,
+		Retention:   jetstream.LimitsPolicy,
+		MaxAge:      l.MaxAge,
+		MaxBytes:    -1,
+		Discard:     jetstream.DiscardNew,
+		Replicas:    l.replicas(),
+		Compression: jetstream.S2Compression,
+		Duplicates:  window,
+	}
+}
+
+// payloadMargin is how much longer than its record a large row is kept, because it is put before it.
+const payloadMargin = 24 * time.Hour
+
+func payloadStore(l Limits) jetstream.ObjectStoreConfig {
+	age := l.MaxAge
+	if age > 0 {
+		age += payloadMargin
+	}
+	return jetstream.ObjectStoreConfig{
+		Bucket:      PayloadBucket,
+		Description: "juliu: rows larger than a message, named by their SHA-256",
+		TTL:         age,
+		Storage:     jetstream.FileStorage,
+		Replicas:    l.replicas(),
+	}
+}
+
+// liveConsumer is the durable that all loaders share.
+func liveConsumer() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       LiveConsumer,
+		Description:   "juliu: the loaders",
+		FilterSubject: recordPrefix + ">",            // checkpoints are not for sinks
+		DeliverPolicy: jetstream.DeliverAllPolicy,    // a sink begins with everything there is
+		AckPolicy:     jetstream.AckExplicitPolicy,   // one order at a time is done or not
+		ReplayPolicy:  jetstream.ReplayInstantPolicy, //
+		AckWait:       30 * time.Second,              // a dead loader's share comes back soon; slow writes send InProgress
+		MaxDeliver:    -1,                            // a limit here would lose silently: the loader counts, and dead-letters first
+		MaxAckPending: 4096,                          // shared by all loaders: 16 of them with 256 prefetched each
+	}
+}
+
+// setting is one line of a configuration, for comparing and for telling.
+type setting struct{ name, value string }
+
+// contract are the settings of a stream that promises rest on.
+func contract(c jetstream.StreamConfig) []setting {
+	return []setting{
+		{"subjects", strings.Join(c.Subjects, " ")},
+		{"storage", c.Storage.String()},
+		{"retention", c.Retention.String()},
+		{"discard", c.Discard.String()},
+		{"allow_atomic", fmt.Sprint(c.AllowAtomicPublish)},
+		{"allow_rollup_hdrs", fmt.Sprint(c.AllowRollup)},
+		{"allow_msg_ttl", fmt.Sprint(c.AllowMsgTTL)},
+		{"allow_direct", fmt.Sprint(c.AllowDirect)},
+		{"asynchronous persistence", fmt.Sprint(c.PersistMode == jetstream.AsyncPersistMode)},
+	}
+}
+
+// tuning are the settings of a stream that the operator, or a later juliu, may change.
+func tuning(c jetstream.StreamConfig) []setting {
+	return []setting{
+		{"num_replicas", fmt.Sprint(c.Replicas)},
+		{"max_age", c.MaxAge.String()},
+		{"max_bytes", fmt.Sprint(c.MaxBytes)},
+		{"compression", c.Compression.String()},
+		{"duplicate_window", c.Duplicates.String()},
+		{"description", c.Description},
+	}
+}
+
+// consumerContract are the settings of a consumer that promises rest on.
+func consumerContract(c jetstream.ConsumerConfig) []setting {
+	return []setting{
+		{"filter_subject", c.FilterSubject},
+		{"deliver_policy", c.DeliverPolicy.String()},
+		{"ack_policy", c.AckPolicy.String()},
+		{"ack_wait", c.AckWait.String()},
+		{"max_deliver", fmt.Sprint(c.MaxDeliver)},
+		{"max_ack_pending", fmt.Sprint(c.MaxAckPending)},
+	}
+}
+
+// differences compares two lists of the same settings.
+func differences(what string, have, want []setting) []string {
+	var found []string
+	for i, w := range want {
+		if have[i].value != w.value {
+			found = append(found, fmt.Sprintf("%s: %s is %s, not %s", what, w.name, have[i].value, w.value))
+		}
+	}
+	return found
+}
+
+// stream looks a stream up.
+func (c *Conn) stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	ctx, done := c.calls.begin(ctx, apiPrefix+"STREAM.INFO."+name)
+	defer done()
+	s, err := c.js.Stream(ctx, name)
+	return s, c.explain(ctx, "look up stream "+name, err)
+}
+
+// consumer looks a durable of Stream up.
+func (c *Conn) consumer(ctx context.Context, durable string) (jetstream.Consumer, error) {
+	ctx, done := c.calls.begin(ctx, apiPrefix+"CONSUMER.INFO."+Stream+"."+durable)
+	defer done()
+	k, err := c.js.Consumer(ctx, Stream, durable)
+	return k, c.explain(ctx, "look up consumer "+durable, err)
+}
+
+const apiPrefix = "$JS.API."
