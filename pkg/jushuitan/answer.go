@@ -170,7 +170,7 @@ func (a *answer) date() time.Time {
 // retryAfter is the server's hint, as seconds or as a date by its own clock, at most an hour.
 func (a *answer) retryAfter() time.Duration {
 	hint := a.header.Get("Retry-After")
-	wait := seconds([]byte(hint))
+	wait := seconds(hint)
 	if until, err := http.ParseTime(hint); err == nil {
 		from := a.date()
 		if from.IsZero() {

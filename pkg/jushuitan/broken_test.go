@@ -265,9 +265,7 @@ func TestNobodyThere(t *testing.T) {
 
 func TestACertificateNobodySignedIsRefused(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("called") }))
-	server.Config.ErrorLog = discard()
-	server.StartTLS()
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("called") }))
 	t.Cleanup(server.Close)
 	_, err := newClient(t, config(jushuitan.Partner, server.URL)).Query(t.Context(), jushuitan.SalesOut(), nil)
 	if e := failure(t, err); e.Kind != jushuitan.Unreachable || !strings.Contains(e.Error(), "certificate") {
@@ -297,8 +295,9 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 func TestHugeAnswersAreRefused(t *testing.T) {
 	t.Parallel()
+	const blanks = 1 << 20
 	huge := append([]byte(page), bytes.Repeat([]byte(" "), 32<<20)...)
-	zipped := compress(huge)
+	zipped := append(compress([]byte(page)), bytes.Repeat(compress(huge[len(page):][:blanks]), 32<<20/blanks)...)
 	for name, c := range map[string]struct {
 		encoding string
 		body     []byte
@@ -310,13 +309,16 @@ func TestHugeAnswersAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client := connect(t, jushuitan.OpenAPI, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				if c.encoding != "" {
 					w.Header().Set("Content-Encoding", c.encoding)
 				}
 				_, _ = w.Write(c.body)
 			}))
-			got, err := client.Query(t.Context(), jushuitan.SalesOut(), nil)
+			t.Cleanup(server.Close)
+			cfg := config(jushuitan.OpenAPI, server.URL)
+			cfg.Timeout = time.Minute
+			got, err := newClient(t, cfg).Query(t.Context(), jushuitan.SalesOut(), nil)
 			if c.ok {
 				if err != nil || len(got.Rows) != 1 {
 					t.Errorf("got %s, %v", got, err)

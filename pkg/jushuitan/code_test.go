@@ -86,7 +86,9 @@ func TestCode200IsAnError(t *testing.T) {
 	t.Parallel()
 	for _, gateway := range gateways() {
 		_, err := jushuitan.Decode(gateway, http.StatusOK, nil, []byte(`{"code":200,"msg":"success","data":{"datas":[{"io_id":1}]}}`))
-		failure(t, err)
+		if e := failure(t, err); e.Code != 200 {
+			t.Errorf("got %v", e)
+		}
 	}
 }
 

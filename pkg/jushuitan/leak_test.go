@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,8 +14,6 @@ import (
 
 	"juliu/pkg/jushuitan"
 )
-
-func discard() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // assertClean looks for secrets and for the address's query in every text that an error and its causes can give.
 func assertClean(t *testing.T, err error) {

@@ -77,10 +77,10 @@ func flag(raw []byte) *bool {
 	return &value
 }
 
-// seconds reads a number that may be a string, with or without a fraction; anything else is 0, and more than a century is a century.
-func seconds(raw []byte) time.Duration {
+// seconds reads a number with or without a fraction; anything else is 0, and more than a century is a century.
+func seconds(text string) time.Duration {
 	const century = 100 * 365 * 24 * 60 * 60
-	whole, _, _ := strings.Cut(strings.TrimSpace(scalar(raw)), ".")
+	whole, _, _ := strings.Cut(strings.TrimSpace(text), ".")
 	n, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil {
 		return 0

@@ -182,7 +182,8 @@ func TestRowsShareNoMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if row := append(got.Rows[0], "xxxxxxxxxx"...); len(row) == 0 || string(got.Rows[1]) != `{"b":2}` {
+	got.Rows[0] = append(got.Rows[0], "xxxxxxxxxx"...)
+	if string(got.Rows[1]) != `{"b":2}` {
 		t.Errorf("the second row became %s", got.Rows[1])
 	}
 }
@@ -201,9 +202,9 @@ func TestAPageShowsNoRowToFmt(t *testing.T) {
 func TestEveryCutOfEveryPageIsFound(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.SampledFrom([]rune(`{}[]",:\n`))))
+		text := rapid.OneOf(rapid.StringN(0, 8, -1), rapid.StringOfN(rapid.SampledFrom([]rune(`{}[]",:\n`)), 0, 8, -1))
 		var want []string
-		for _, member := range rapid.SliceOfN(rapid.MapOf(text, text), 0, 4).Draw(t, "rows") {
+		for _, member := range rapid.SliceOfN(rapid.MapOfN(text, text, 0, 3), 0, 3).Draw(t, "rows") {
 			row, err := json.Marshal(member)
 			if err != nil {
 				t.Fatal(err)
@@ -234,7 +235,7 @@ func FuzzPage(f *testing.F) {
 		for _, gateway := range gateways() {
 			got, err := jushuitan.Decode(gateway, http.StatusOK, nil, body)
 			if err != nil {
-				failure(t, err)
+				_ = failure(t, err)
 				continue
 			}
 			rest := body
@@ -282,7 +283,7 @@ func compare(t *testing.T, body []byte, got jushuitan.Page) {
 func FuzzErrorBody(f *testing.F) {
 	for _, seed := range []string{
 		"<html><title>502 13800138000</title>", `{"code":110,"msg":"s3cr3t 13800138000"}`, `{"code":-1}`, `{"code":0,"issuccess":false,"message":"x"}`,
-		"", "null", "\x00", `{"code":0,"data":{"datas":[]}}`,
+		"", "null", "\x00", `"`, `{"code":0,"data":{"datas":[]}}`,
 	} {
 		f.Add([]byte(seed), 200)
 		f.Add([]byte(seed), 502)

@@ -27,11 +27,11 @@ func (c *counter) RoundTrip(*http.Request) (*http.Response, error) {
 	before := time.Duration(c.random.Int64N(int64(c.latency) + 1))
 	after := time.Duration(c.random.Int64N(int64(c.latency) + 1))
 	c.mu.Unlock()
-	time.Sleep(before)
+	<-time.NewTimer(before).C
 	c.mu.Lock()
 	c.times = append(c.times, time.Now())
 	c.mu.Unlock()
-	time.Sleep(after)
+	<-time.NewTimer(after).C
 	return respond(success), nil
 }
 
@@ -167,7 +167,7 @@ func TestBudgetCountsTokenCalls(t *testing.T) {
 		c := newBudgeted(t, api, 2, 100)
 		for range 4 {
 			_, err := c.RefreshToken(t.Context())
-			failure(t, err) // the answer holds no token
+			_ = failure(t, err) // the answer holds no token
 			if _, err := c.InitToken(t.Context(), "123456"); err == nil {
 				t.Error("an answer without a token is taken")
 			}

@@ -97,7 +97,7 @@ func (c *Client) obtain(ctx context.Context, name string, build builder) (Token,
 	return Token{
 		Access:    c.access,
 		Refresh:   c.refresh,
-		ExpiresIn: seconds(reply.data["expires_in"]),
+		ExpiresIn: seconds(scalar(reply.data["expires_in"])),
 		Scope:     scalar(reply.data["scope"]),
 	}, nil
 }
