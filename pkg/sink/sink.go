@@ -53,4 +53,6 @@ type BatchError struct {
 }
 
 // Error says how many failed.
-func (e *BatchError) Error() string { return fmt.Sprintf("%d records of the batch failed", len(e.Failed)) }
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("%d records of the batch failed", len(e.Failed))
+}

@@ -1,0 +1,197 @@
+package sink
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"juliu/pkg/record"
+)
+
+const (
+	// jsonlBatch bounds the memory of one write to a few megabytes of ordinary orders.
+	jsonlBatch = 500
+	// jsonlMode keeps the receivers' data to the user who runs the loader.
+	jsonlMode fs.FileMode = 0o600
+)
+
+// ErrLocked means that another process writes to the file.
+var ErrLocked = errors.New("another process writes to it")
+
+// ErrClosed means that the sink was closed.
+var ErrClosed = errors.New("sink closed")
+
+// JSONL appends records to a file, one JSON object a line:
+//
+//	{"sequence":7,"published":"2026-01-31T00:00:00Z","source":"main","resource":"sales-out","shop":"1","key":"42","order":{…}}
+//
+// order is the typed row under the vendor's field names. A nil from Write means that the lines were fsynced. Every record is there at
+// least once; one whose acknowledgement was lost stands there again, and versions of one key stand in the order in which they came,
+// which after a retry is not the order of their age: readers keep the line with the highest sequence for each source, resource and key.
+//
+// It is safe for concurrent use. One process at a time may write to a file; the operating system frees the lock when it ends.
+type JSONL struct {
+	mu   sync.Mutex
+	file *os.File
+	// size is where the last whole, fsynced line ends.
+	size int64
+	// torn is set while bytes of a failed write may stand after size.
+	torn bool
+}
+
+// OpenJSONL opens or creates the file, for this user alone. The part of a line that a crash left at the end is removed: its
+// record was not acknowledged and comes again. Errors: ErrLocked, ErrNotOurs, or what the operating system said.
+func OpenJSONL(path string) (*JSONL, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, jsonlMode) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("open JSON lines: %w", err)
+	}
+	s := &JSONL{file: file}
+	if err := s.prepare(path); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("open JSON lines %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// prepare locks the file, removes a torn line, and makes the file's name durable.
+func (s *JSONL) prepare(path string) error {
+	if err := syscall.Flock(int(s.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return ErrLocked
+		}
+		return fmt.Errorf("lock: %w", err)
+	}
+	end, err := lastLine(s.file)
+	if err != nil {
+		return err
+	}
+	s.size, s.torn = end, true
+	if err := s.mend(); err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("open folder: %w", err)
+	}
+	defer func() { _ = folder.Close() }()
+	if err := folder.Sync(); err != nil {
+		return fmt.Errorf("sync folder: %w", err)
+	}
+	return nil
+}
+
+// mend cuts what stands after the last whole line.
+func (s *JSONL) mend() error {
+	if !s.torn {
+		return nil
+	}
+	if err := s.file.Truncate(s.size); err != nil {
+		return fmt.Errorf("cut torn line: %w", err)
+	}
+	s.torn = false
+	return nil
+}
+
+// line is one line of the file.
+type line struct {
+	Sequence  uint64          `json:"sequence"`
+	Published time.Time       `json:"published"`
+	Source    string          `json:"source"`
+	Resource  string          `json:"resource"`
+	Shop      string          `json:"shop"`
+	Key       string          `json:"key"`
+	Order     json.RawMessage `json:"order"`
+}
+
+// Write appends the batch and fsyncs it. A record that cannot be put into JSON is ErrRejected, in a *BatchError; the disk's errors are
+// an *UnavailableError, after which nothing of the batch stays in the file.
+func (s *JSONL) Write(ctx context.Context, batch []record.Record) error {
+	if err := ctx.Err(); err != nil {
+		return err //nolint:wrapcheck // the contract of a sink
+	}
+	var text bytes.Buffer
+	failed := map[int]error{}
+	for i, r := range batch {
+		if err := appendLine(&text, r); err != nil {
+			failed[i] = err
+		}
+	}
+	if err := s.append(text.Bytes()); err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		return &BatchError{Failed: failed}
+	}
+	return nil
+}
+
+// appendLine adds the whole line or nothing.
+func appendLine(text *bytes.Buffer, r record.Record) error {
+	if r.Payload == nil {
+		return fmt.Errorf("%w: no payload", ErrRejected)
+	}
+	order, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(r.Payload)
+	if err != nil {
+		return fmt.Errorf("%w: the order cannot be put into JSON", ErrRejected) // the cause may quote values
+	}
+	encoded, err := json.Marshal(line{r.Sequence, r.Published, r.Source, r.Resource, r.Shop, r.Key, order})
+	if err != nil {
+		return fmt.Errorf("%w: the record cannot be put into JSON", ErrRejected)
+	}
+	text.Write(encoded)
+	text.WriteByte('\n')
+	return nil
+}
+
+// append writes and fsyncs all of text, or leaves the file as it was. After a failed fsync the system may have forgotten what it did
+// not write, so text is cut and written anew on the next try rather than fsynced again.
+func (s *JSONL) append(text []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		return fmt.Errorf("write JSON lines: %w", ErrClosed)
+	}
+	err := s.mend()
+	if err == nil {
+		s.torn = true
+		_, err = s.file.WriteAt(text, s.size)
+	}
+	if err == nil {
+		err = s.file.Sync()
+	}
+	if err != nil {
+		_ = s.mend() // else the next try mends
+		return &UnavailableError{Cause: fmt.Errorf("write JSON lines: %w", err)}
+	}
+	s.size, s.torn = s.size+int64(len(text)), false
+	return nil
+}
+
+// BatchSize is 500.
+func (*JSONL) BatchSize() int { return jsonlBatch }
+
+// Close closes the file, which holds everything written.
+func (s *JSONL) Close(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file == nil {
+		return nil
+	}
+	err := s.file.Close()
+	s.file = nil
+	if err != nil {
+		return fmt.Errorf("close JSON lines: %w", err)
+	}
+	return nil
+}
