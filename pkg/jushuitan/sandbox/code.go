@@ -28,21 +28,30 @@ type refusal struct {
 
 // refuse is a refusal with the vendor's text; detail is the caller's address for codeIP, the parameter's name for codeParameter.
 func refuse(code int, detail string) refusal {
-	texts := map[int]string{
-		codeSign:             "验证失败！无效签名",
-		codeToken:            "验证失败！无效的access_token或access_token已过期",
-		codeIP:               "该IP不在白名单列表：" + detail,
-		codePartnerSign:      "sign错误",
-		codeParameter:        detail + "参数无法转换",
-		codeSpecification:    "无效的timestamp，请求最大时间误差15分钟",
-		codeInternal:         "服务商应用禁止刷新access_token",
-		codeShop:             "店铺编号不存在",
-		codePartnerTimestamp: "ts无效，请求最大时间误差10分钟",
-		codeDenied:           "无API权限，请申请API权限",
-		codePerSecond:        "调用频次超过限制!请稍后再试",
-		codePerMinute:        "调用频次超过限制",
-		codeMissing:          "缺少参数",
-		codeNeverSeen:        "系统繁忙",
+	text := "系统繁忙"
+	switch code {
+	case codeSign:
+		text = "验证失败！无效签名"
+	case codeToken:
+		text = "验证失败！无效的access_token或access_token已过期"
+	case codeIP:
+		text = "该IP不在白名单列表：" + detail
+	case codePartnerSign:
+		text = "sign错误"
+	case codeParameter:
+		text = detail + "参数无法转换"
+	case codeSpecification:
+		text = "无效的timestamp，请求最大时间误差15分钟"
+	case codeShop:
+		text = "店铺编号不存在"
+	case codePartnerTimestamp:
+		text = "ts无效，请求最大时间误差10分钟"
+	case codeDenied:
+		text = "无API权限，请申请API权限"
+	case codePerSecond:
+		text = "调用频次超过限制!请稍后再试"
+	case codePerMinute:
+		text = "调用频次超过限制"
 	}
-	return refusal{code, texts[code]}
+	return refusal{code, text}
 }

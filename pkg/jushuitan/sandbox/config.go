@@ -160,13 +160,13 @@ func (c Config) withDefaults() Config {
 func (c Config) validate() error {
 	var problems []error
 	if c.Now == nil {
-		problems = append(problems, errors.New("Now is nil: hand in a clock, e.g. time.Now"))
+		problems = append(problems, errors.New("no clock: hand in Now, e.g. time.Now"))
 	}
 	if c.Orders < 0 || c.Shops < 0 || c.RatePerSecond < 0 || c.RatePerMinute < 0 {
-		problems = append(problems, errors.New("Orders, Shops and rates must not be negative"))
+		problems = append(problems, errors.New("count below zero: Orders, Shops and both rates count from 0"))
 	}
 	if c.History < 0 || c.TokenTTL < 0 {
-		problems = append(problems, errors.New("History and TokenTTL must not be negative"))
+		problems = append(problems, errors.New("duration below zero: History and TokenTTL count from 0"))
 	}
 	problems = append(problems, c.Traffic.validate(), c.Faults.validate())
 	if err := errors.Join(problems...); err != nil {
@@ -177,10 +177,10 @@ func (c Config) validate() error {
 
 func (t Traffic) validate() error {
 	if t.PerSecond < 0 || t.LateMax < 0 || t.DriftPerCall < 0 {
-		return errors.New("Traffic: PerSecond, LateMax and DriftPerCall must not be negative")
+		return errors.New("value of Traffic below zero: PerSecond, LateMax and DriftPerCall count from 0")
 	}
 	if !isShare(t.NewShare) || !isShare(t.EditShare) || !isShare(t.LateShare) || t.NewShare+t.EditShare > 1 {
-		return errors.New("Traffic: shares must lie between 0 and 1, NewShare and EditShare together too")
+		return errors.New("share of Traffic out of range: each lies between 0 and 1, NewShare and EditShare together too")
 	}
 	return nil
 }

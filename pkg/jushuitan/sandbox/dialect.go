@@ -57,7 +57,7 @@ func (s *Sandbox) success(d dialect, a answer, x extras, struck fault) []byte {
 	e.integer("page_size", a.size)
 	if a.total >= 0 {
 		e.integer("data_count", a.total)
-		e.integer("page_count", (a.total+a.size-1)/a.size)
+		e.integer("page_count", a.pages())
 	}
 	switch struck {
 	case noHasNext:

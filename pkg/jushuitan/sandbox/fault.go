@@ -165,24 +165,24 @@ func (f *Faults) draw(rng *rand.Rand) fault {
 	return noFault
 }
 
-func (f Faults) validate() error {
+func (f *Faults) validate() error {
 	var sum float64
 	for _, c := range f.calls() {
 		if !isShare(c.odds.Rate) || c.odds.Count < 0 {
-			return errors.New("Faults: a Rate must lie between 0 and 1, a Count must not be negative")
+			return errors.New("odds of Faults out of range: a Rate lies between 0 and 1, a Count is not below 0")
 		}
 		sum += c.odds.Rate
 	}
 	if sum > 1+1e-9 {
-		return errors.New("Faults: the rates of all call faults add up to more than 1, but only one strikes a call")
+		return errors.New("rates of Faults add up to more than 1, but only one fault strikes a call")
 	}
 	for _, q := range f.rows() {
 		if !isShare(q.share) {
-			return errors.New("Faults: a share of rows must lie between 0 and 1")
+			return errors.New("share of rows in Faults out of range: it lies between 0 and 1")
 		}
 	}
 	if f.StallFor < 0 || f.SlowPages < 0 {
-		return errors.New("Faults: StallFor and SlowPages must not be negative")
+		return errors.New("duration of Faults below zero: StallFor and SlowPages count from 0")
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ const (
 type call struct {
 	missing        string // the first public parameter that is absent
 	timestamp      string
-	sign, rightful string
+	sign, rightful string // rightful is "" for an application that does not exist
 	token, method  string
 	caller         string
 	body           []byte
@@ -55,11 +55,7 @@ func (s *Sandbox) serveOpenAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	needed := []string{"app_key", "access_token", "timestamp", "charset", "version", "sign"}
-	c := readForm(w, r, s.cfg.AppSecret.Reveal(), needed)
-	if r.PostForm.Get("app_key") != s.cfg.AppKey {
-		c.rightful = ""
-	}
-	s.serveQuery(w, r, openapi(), c)
+	s.serveQuery(w, r, openapi(), s.readForm(w, r, needed))
 }
 
 func (s *Sandbox) servePartner(w http.ResponseWriter, r *http.Request) {
@@ -84,17 +80,20 @@ func (s *Sandbox) servePartner(w http.ResponseWriter, r *http.Request) {
 }
 
 // readForm reads a call of the new gateway; parameters in the query string do not count.
-func readForm(w http.ResponseWriter, r *http.Request, secret string, needed []string) call {
+func (s *Sandbox) readForm(w http.ResponseWriter, r *http.Request, needed []string) call {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
 		r.PostForm = url.Values{}
 	}
 	form := r.PostForm
-	return call{
-		missing: absent(form, needed), timestamp: form.Get("timestamp"),
-		sign: form.Get("sign"), rightful: signForm(secret, form),
+	c := call{
+		missing: absent(form, needed), timestamp: form.Get("timestamp"), sign: form.Get("sign"),
 		token: form.Get("access_token"), method: methodQuery, caller: address(r), body: []byte(form.Get("biz")),
 	}
+	if form.Get("app_key") == s.cfg.AppKey {
+		c.rightful = signForm(s.cfg.AppSecret.Reveal(), form)
+	}
+	return c
 }
 
 func absent(values url.Values, needed []string) string {

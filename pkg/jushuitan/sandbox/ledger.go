@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"crypto/sha256"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -44,23 +45,21 @@ func (s *Sandbox) Ledger() Ledger { return Ledger{sandbox: s} }
 // Final maps the io_id, in decimal, of every order that queries see now to the version they see. Left out are rows without identity, and
 // with Config.HideArchived the archived ones.
 func (l Ledger) Final() map[string]Version {
-	return l.newest(func(v version) bool {
-		return !v.flaws.has(quirkNoIdentity) && (v.status != archived || !l.sandbox.cfg.HideArchived)
-	})
-}
-
-func (l Ledger) newest(keep func(version) bool) map[string]Version {
 	final := map[string]Version{}
-	for _, f := range l.seen() {
-		if keep(f.version) {
-			final[key(f.id)] = l.version(f)
-		}
+	for _, f := range l.final() {
+		final[key(f.id)] = l.version(f)
 	}
 	return final
 }
 
-// seen copies the current version of every order.
-func (l Ledger) seen() []found {
+func (l Ledger) final() []found {
+	return slices.DeleteFunc(l.all(), func(f found) bool {
+		return f.version.flaws.has(quirkNoIdentity) || f.version.status == archived && l.sandbox.cfg.HideArchived
+	})
+}
+
+// all copies the current version of every order, by io_id.
+func (l Ledger) all() []found {
 	s := l.sandbox
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +67,7 @@ func (l Ledger) seen() []found {
 	all := make([]found, 0, len(s.store.rows))
 	for id := range s.store.rows {
 		if r := &s.store.rows[id]; r.shown >= 0 {
-			all = append(all, found{id: int32(id), created: r.created, version: *r.current()}) //nolint:gosec // An index of rows.
+			all = append(all, found{id: int32(id), created: r.created, version: *r.current()})
 		}
 	}
 	return all
@@ -112,7 +111,7 @@ func (l Ledger) history(ioID string, keep func(version) bool) []Version {
 // Nameless is how many rows without identity queries see now.
 func (l Ledger) Nameless() int {
 	n := 0
-	for _, f := range l.seen() {
+	for _, f := range l.all() {
 		if f.version.flaws.has(quirkNoIdentity) {
 			n++
 		}
@@ -135,11 +134,7 @@ func (l Ledger) Calls() map[Call]int {
 	s := l.sandbox
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	calls := make(map[Call]int, len(s.calls))
-	for call, n := range s.calls {
-		calls[call] = n
-	}
-	return calls
+	return maps.Clone(s.calls)
 }
 
 func (l Ledger) version(f found) Version {
@@ -162,7 +157,13 @@ func (s *Sandbox) count(r *http.Request, code int, struck fault) {
 }
 
 func (s *Sandbox) markServed(a answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, f := range a.rows {
-		s.store.rows[f.id].current().served = true
+		for i := range s.store.rows[f.id].versions {
+			if v := &s.store.rows[f.id].versions[i]; v.ts == f.version.ts {
+				v.served = true
+			}
+		}
 	}
 }

@@ -183,19 +183,19 @@ func (s *Sandbox) putAfter(id int32, v version, now time.Time) {
 	s.put(id, v, now)
 }
 
-// drift changes rows of the queried window at once, or any rows when it holds none. The window is asked again after each change,
+// drift changes rows of the queried window at once, or makes plain traffic when it holds none. The window is asked again after each change,
 // which may have moved rows in it.
 func (s *Sandbox) drift(window func() []int32) {
 	now := s.now()
 	for range s.traffic.DriftPerCall {
-		id, found := s.pick()
-		if candidates := window(); len(candidates) > 0 {
-			id, found = candidates[s.lifeRand.IntN(len(candidates))], true
-		}
-		if !found || s.store.rows[id].locked() {
+		candidates := window()
+		if len(candidates) == 0 {
+			s.change()
 			continue
 		}
-		s.advance(id, now)
-		s.store.show(id, now)
+		if id := candidates[s.lifeRand.IntN(len(candidates))]; !s.store.rows[id].locked() {
+			s.advance(id, now)
+			s.store.show(id, now)
+		}
 	}
 }

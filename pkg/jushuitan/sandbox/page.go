@@ -14,11 +14,8 @@ import (
 func (s *Sandbox) serveLedger(w http.ResponseWriter, _ *http.Request) {
 	e := encoder{}
 	e.open('[')
-	for _, f := range s.Ledger().seen() {
+	for _, f := range s.Ledger().final() {
 		v := f.version
-		if v.flaws.has(quirkNoIdentity) || v.status == archived && s.cfg.HideArchived {
-			continue
-		}
 		e.open('{')
 		e.text("io_id", key(f.id))
 		e.integer("ts", v.ts)

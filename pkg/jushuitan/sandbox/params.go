@@ -58,8 +58,6 @@ func (p *params) integer(name string, fallback int64) int64 {
 	return n
 }
 
-func (p *params) has(name string) bool { return p.scalar(name) != "" }
-
 func (p *params) boolean(name string, fallback bool) bool {
 	text := p.scalar(name)
 	if text == "" {

@@ -119,6 +119,14 @@ type answer struct {
 	hasNext     bool
 }
 
+// pages is how many pages the whole answer has.
+func (a answer) pages() int64 {
+	if a.total%a.size == 0 {
+		return a.total / a.size
+	}
+	return a.total/a.size + 1
+}
+
 type found struct {
 	id      int32
 	created int64

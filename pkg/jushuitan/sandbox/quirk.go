@@ -24,7 +24,7 @@ type rowFault struct {
 	share float64
 }
 
-func (f Faults) rows() []rowFault {
+func (f *Faults) rows() []rowFault {
 	return []rowFault{
 		{quirkMilliseconds, f.Milliseconds},
 		{quirkZeroDates, f.ZeroDates},
@@ -41,7 +41,7 @@ func (f Faults) rows() []rowFault {
 }
 
 // quirks are the flaws of a row; the same seed and io_id always have the same ones, and a larger share only adds rows.
-func (f Faults) quirks(seed uint64, ioID int64) quirk {
+func (f *Faults) quirks(seed uint64, ioID int64) quirk {
 	var flaws quirk
 	for _, r := range f.rows() {
 		if r.share > 0 && fraction(seed, ioID, uint64(r.flaw)) < r.share {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"math"
 	"slices"
 )
 
@@ -11,7 +12,7 @@ func (s *Sandbox) candidates(q query) []int32 {
 	case q.startTS >= 0:
 		x := &s.store.byTS
 		after := q.startTS
-		if !s.cfg.InclusiveStart {
+		if !s.cfg.InclusiveStart && after < math.MaxInt64 {
 			after++
 		}
 		return x.ids[x.from(after):]
@@ -29,8 +30,8 @@ func (s *Sandbox) candidates(q query) []int32 {
 }
 
 // edges are the window as keys of an index, the second one past the end.
-func (q *query) edges(e Edges, unit int64) (low, high int64) {
-	low, high = q.begin.Unix()*unit, q.end.Unix()*unit
+func (q *query) edges(e Edges, unit int64) (int64, int64) {
+	low, high := q.begin.Unix()*unit, q.end.Unix()*unit
 	if e == ExclusiveEdges {
 		low++
 	}

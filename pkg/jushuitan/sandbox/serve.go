@@ -23,6 +23,9 @@ func (s *Sandbox) serveQuery(w http.ResponseWriter, r *http.Request, d dialect, 
 	if struck == stall {
 		pause(r, wait)
 	}
+	if r.Context().Err() != nil {
+		return // The caller has given up; what it does not see must not change anything.
+	}
 
 	s.mu.Lock()
 	q, a, refused := s.answer(d, c, struck)
@@ -41,6 +44,8 @@ func (s *Sandbox) serveQuery(w http.ResponseWriter, r *http.Request, d dialect, 
 	if struck == cutBody {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		body = body[:len(body)/2] // The server closes a connection whose answer is shorter than announced.
+	} else if r.Context().Err() == nil {
+		s.markServed(a)
 	}
 	writeJSON(w, body)
 }
@@ -77,9 +82,6 @@ func (s *Sandbox) answer(d dialect, c call, struck fault) (query, answer, refusa
 		a.rows = s.search(earlier).rows
 	case struck == shortPage && a.hasNext:
 		a.rows = a.rows[:len(a.rows)-(len(a.rows)+2)/3]
-	}
-	if struck != cutBody {
-		s.markServed(a)
 	}
 	return q, a, refusal{}
 }

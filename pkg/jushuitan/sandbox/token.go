@@ -61,7 +61,7 @@ func (s *Sandbox) token(w http.ResponseWriter, r *http.Request, needed []string,
 		http.Error(w, "POST only", http.StatusMethodNotAllowed)
 		return
 	}
-	call := readForm(w, r, s.cfg.AppSecret.Reveal(), needed)
+	call := s.readForm(w, r, needed)
 	s.mu.Lock()
 	now := s.now()
 	refused := checkPublic(openapi(), call, now)

@@ -1,0 +1,137 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"juliu/pkg/jushuitan/sandbox"
+)
+
+type grant struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+	Left    int    `json:"expires_in"`
+	Scope   string `json:"scope"`
+}
+
+// tokens calls a token route with the parameters that it needs, as changed.
+func (c caller) tokens(t *testing.T, route string, change map[string]string) (reply, grant) {
+	t.Helper()
+	form := url.Values{
+		"app_key": {sandbox.DefaultAppKey}, "timestamp": {strconv.FormatInt(c.clock.Now().Unix(), 10)}, "charset": {"utf-8"},
+	}
+	if route == "refreshToken" {
+		form.Set("grant_type", "refresh_token")
+		form.Set("refresh_token", sandbox.DefaultRefreshToken)
+		form.Set("scope", "all")
+	} else {
+		form.Set("grant_type", "authorization_code")
+		form.Set("code", "a1b2c3")
+	}
+	for name, value := range change {
+		form.Set(name, value)
+	}
+	r := c.request("")
+	r.path, r.values = "/openWeb/auth/"+route, form
+	a := c.send(t, r)
+	var g grant
+	if a.Code == 0 {
+		if err := json.Unmarshal(a.Data, &g); err != nil {
+			t.Fatalf("data: %v", err)
+		}
+	}
+	return a, g
+}
+
+const month = 30 * 24 * time.Hour
+
+func TestRefreshKeepsTheValueAndRenewsTheTerm(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, nil)
+	c.clock.add(29 * 24 * time.Hour)
+	a, g := c.tokens(t, "refreshToken", nil)
+	want := grant{sandbox.DefaultAccessToken, sandbox.DefaultRefreshToken, int(month.Seconds()), "all"}
+	if a.Code != 0 || g != want {
+		t.Fatalf("code %d, grant of %d s; want the same values for %d s", a.Code, g.Left, want.Left)
+	}
+	c.clock.add(29 * 24 * time.Hour)
+	if a = c.query(t, c.day("")); a.Code != 0 {
+		t.Errorf("after the first term: code %d %q", a.Code, a.Msg)
+	}
+}
+
+func TestATokenDiesInMidRun(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, func(cfg *sandbox.Config) { cfg.TokenTTL = time.Hour })
+	c.clock.add(time.Hour - time.Second)
+	if a := c.query(t, c.day("")); a.Code != 0 {
+		t.Fatalf("one second before: code %d", a.Code)
+	}
+	c.clock.add(time.Second)
+	for _, c.partner = range []bool{false, true} {
+		if a := c.query(t, c.day("")); a.Code != 100 {
+			t.Errorf("partner %v: code %d, want 100", c.partner, a.Code)
+		}
+	}
+	c.partner = false
+	if a, _ := c.tokens(t, "refreshToken", nil); a.Code == 0 || !strings.Contains(a.Msg, "refresh_token无效或已过期") {
+		t.Errorf("refresh of a dead token: code %d %q", a.Code, a.Msg)
+	}
+	_, g := c.tokens(t, "getInitToken", nil)
+	if g.Access == sandbox.DefaultAccessToken || g.Access == "" || g.Refresh == sandbox.DefaultRefreshToken || g.Left != 3600 {
+		t.Fatalf("getInitToken gave no fresh grant")
+	}
+	r := c.request(c.day(""))
+	if a := c.send(t, r); a.Code != 100 {
+		t.Errorf("the old value: code %d, want 100", a.Code)
+	}
+	r = c.request(c.day(""))
+	r.values.Set("access_token", g.Access)
+	if a := c.send(t, r); a.Code != 0 {
+		t.Errorf("the fresh value: code %d %q", a.Code, a.Msg)
+	}
+	c.clock.add(time.Minute)
+	if _, again := c.tokens(t, "accessToken", nil); again.Access != g.Access || again.Left != 3600 {
+		t.Errorf("a living token did not keep its value for a new term")
+	}
+}
+
+func TestTokenRoutesRefuse(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		route  string
+		config func(*sandbox.Config)
+		change map[string]string
+		want   int
+	}{
+		"a refresh by a service provider":      {"refreshToken", func(c *sandbox.Config) { c.ISV = true }, nil, 150},
+		"an early refresh, where it is early":  {"refreshToken", func(c *sandbox.Config) { c.RefreshLastWeekOnly = true }, nil, 130},
+		"an early refresh, where it is fine":   {"refreshToken", nil, nil, 0},
+		"a refresh in the last week":           {"refreshToken", func(c *sandbox.Config) { c.RefreshLastWeekOnly, c.TokenTTL = true, 7*24*time.Hour }, nil, 0},
+		"another refresh token":                {"refreshToken", nil, map[string]string{"refresh_token": "x"}, 100},
+		"another scope":                        {"refreshToken", nil, map[string]string{"scope": "some"}, 130},
+		"no scope":                             {"refreshToken", nil, map[string]string{"scope": ""}, 10015},
+		"a refresh with the wrong grant":       {"refreshToken", nil, map[string]string{"grant_type": "authorization_code"}, 130},
+		"a first token with the wrong grant":   {"getInitToken", nil, map[string]string{"grant_type": "refresh_token"}, 130},
+		"a first token without code":           {"getInitToken", nil, map[string]string{"code": ""}, 10015},
+		"an authorised token without code":     {"accessToken", nil, map[string]string{"code": ""}, 10015},
+		"another application":                  {"accessToken", nil, map[string]string{"app_key": "x"}, 10},
+		"a clock that is off":                  {"getInitToken", nil, map[string]string{"timestamp": "1"}, 140},
+		"a first token as it should be":        {"getInitToken", nil, nil, 0},
+		"an authorised token as it should be":  {"accessToken", nil, nil, 0},
+		"a route of that folder nobody knows":  {"token", nil, nil, 190},
+		"a first token for a service provider": {"accessToken", func(c *sandbox.Config) { c.ISV = true }, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			call := newCaller(t, c.config)
+			if a, _ := call.tokens(t, c.route, c.change); a.Code != c.want {
+				t.Errorf("code %d %q, want %d", a.Code, a.Msg, c.want)
+			}
+		})
+	}
+}
