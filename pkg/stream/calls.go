@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,8 +22,12 @@ type calls struct {
 	inbox *PermissionError
 }
 
+// callPatience is how long one question may stay unanswered.
+const callPatience = 5 * time.Second
+
 type call struct {
 	subjects []string
+	resumes  bool // a lost connection does not end it
 	cancel   context.CancelCauseFunc
 }
 
@@ -31,19 +36,37 @@ func newCalls() *calls { return &calls{waiting: map[*call]struct{}{}} }
 // begin registers a call that publishes to subjects with one of the prefixes. The context ends with the cause when that is denied or
 // the connection breaks. The function returned must be called at the end.
 func (cs *calls) begin(ctx context.Context, prefixes ...string) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	one := &call{subjects: prefixes, cancel: cancel}
+	return cs.register(ctx, &call{subjects: prefixes})
+}
+
+// follow is begin for what goes on by itself after a reconnect.
+func (cs *calls) follow(ctx context.Context, prefixes ...string) (context.Context, func()) {
+	return cs.register(ctx, &call{subjects: prefixes, resumes: true})
+}
+
+func (cs *calls) register(ctx context.Context, one *call) (context.Context, func()) {
+	ctx, one.cancel = context.WithCancelCause(ctx)
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	cs.waiting[one] = struct{}{}
 	if cs.inbox != nil {
-		cancel(cs.inbox)
+		one.cancel(cs.inbox)
 	}
 	return ctx, func() {
 		cs.mu.Lock()
 		delete(cs.waiting, one)
 		cs.mu.Unlock()
-		cancel(nil)
+		one.cancel(nil)
+	}
+}
+
+// ask is begin for one question to the server, which waits no longer than callPatience.
+func (cs *calls) ask(ctx context.Context, prefixes ...string) (context.Context, func()) {
+	ctx, done := cs.begin(ctx, prefixes...)
+	ctx, cancel := context.WithTimeout(ctx, callPatience)
+	return ctx, func() {
+		cancel()
+		done()
 	}
 }
 
@@ -65,7 +88,9 @@ func (cs *calls) disconnect() {
 	defer cs.mu.Unlock()
 	cs.inbox = nil
 	for one := range cs.waiting {
-		one.cancel(errDisconnected)
+		if !one.resumes {
+			one.cancel(errDisconnected)
+		}
 	}
 }
 

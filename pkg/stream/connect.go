@@ -63,8 +63,11 @@ func Connect(ctx context.Context, cfg Config, log logrus.FieldLogger) (*Conn, er
 		c.now = time.Now //nolint:forbidigo // the one default; every other clock is handed in
 	}
 	options, err := cfg.options()
+	if err == nil {
+		err = checkURL(cfg.URL)
+	}
 	if err != nil {
-		return nil, &ConnectError{Server: c.server, Cause: err, Remedy: remedyFiles, Code: 2}
+		return nil, &ConnectError{Server: c.server, Cause: err, Remedy: remedySettings, Code: 2}
 	}
 	options = append(options, c.handlers(closed)...)
 	if c.nc, err = dial(ctx, cfg, options, c.server); err != nil {
@@ -81,7 +84,7 @@ func Connect(ctx context.Context, cfg Config, log logrus.FieldLogger) (*Conn, er
 func (cfg Config) options() ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name("juliu " + cfg.Name),
-		nats.CustomInboxPrefix("_INBOX.juliu." + Escape(cfg.Name)),
+		cfg.inbox(),
 		nats.Timeout(dialPatience),
 		nats.PingInterval(pingEvery),
 		nats.DrainTimeout(drainPatience),
@@ -107,6 +110,16 @@ func (cfg Config) options() ([]nats.Option, error) {
 		options = append(options, nats.ClientCert(cfg.Cert, cfg.Key))
 	}
 	return options, nil
+}
+
+// inbox gives replies a place of their own, unless the context names one.
+func (cfg Config) inbox() nats.Option {
+	return func(o *nats.Options) error {
+		if o.InboxPrefix != "" {
+			return nil
+		}
+		return nats.CustomInboxPrefix("_INBOX.juliu." + Escape(cfg.Name))(o) //nolint:wrapcheck // ConnectError wraps it
+	}
 }
 
 // handlers tell the log about the connection's life, and the calls that wait about what concerns them.

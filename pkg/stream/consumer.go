@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,6 +17,8 @@ const (
 	retryPayload = 5 * time.Second
 	// pullExpiry bounds a pull; half of it is the heartbeat whose absence shows that the server forgot the pull.
 	pullExpiry = 10 * time.Second
+	// prefetchBytes bounds one pull; two may be on the way, and nats.go drops what exceeds 64 MiB of a subscription.
+	prefetchBytes = 24 << 20
 )
 
 // Consumer delivers what a durable has not yet delivered. Any number of processes may open the same durable; each message goes to one
@@ -38,30 +41,34 @@ func OpenConsumer(ctx context.Context, c *Conn, durable string, prefetch int) (*
 }
 
 // Run hands deliveries to handle, one at a time in stream order (redeliveries aside), until intake ends; then it hands over what it has
-// already received and returns nil. handle may block, which slows the delivery down; it decides what becomes of the delivery, also
-// after it returned. When work ends, Run drops what it holds and returns nil; the server delivers that again after AckWait.
+// already received and returns nil. handle may block, which slows the delivery down, but not beyond the end of work; it decides what
+// becomes of the delivery, also after it returned. When work ends, Run drops what it holds and returns nil; the server delivers that
+// again after AckWait. No handle runs when Run has returned.
 //
 // Lost connections, missed heartbeats and new leaders are logged and survived. Errors: a *PermissionError, a *TopologyError when the
 // durable was deleted, a *ConnectError when the server has refused us for good.
 func (k *Consumer) Run(intake, work context.Context, handle func(Delivery)) error {
-	ctx, done := k.conn.calls.begin(work,
-		apiPrefix+"CONSUMER.MSG.NEXT."+Stream+"."+k.durable, "$JS.ACK."+Stream+"."+k.durable+".")
-	defer done()
 	ended := make(chan error, 1)
+	gate := &gate{}
 	consuming, err := k.consumer.Consume(
-		func(m jetstream.Msg) { k.deliver(work, m, handle) },
-		jetstream.PullMaxMessages(k.prefetch),
+		func(m jetstream.Msg) { gate.pass(func() { k.deliver(work, m, handle) }) },
+		jetstream.PullMaxMessagesWithBytesLimit(k.prefetch, max(prefetchBytes, int(k.conn.nc.MaxPayload())+headroom)),
 		jetstream.PullExpiry(pullExpiry),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { k.judge(err, ended) }),
 	)
 	if err != nil {
-		return k.conn.explain(ctx, "consume from "+k.durable, err)
+		return fmt.Errorf("consume from %s: %w", k.durable, err)
 	}
-	return k.wait(intake, ctx, consuming, ended)
+	defer gate.close()
+	defer consuming.Stop()
+	return k.wait(intake, work, consuming, ended)
 }
 
 // wait returns when everything has been handed over, or nothing more can be.
-func (k *Consumer) wait(intake, ctx context.Context, consuming jetstream.ConsumeContext, ended <-chan error) error {
+func (k *Consumer) wait(intake, work context.Context, consuming jetstream.ConsumeContext, ended <-chan error) error {
+	call, done := k.conn.calls.follow(work,
+		apiPrefix+"CONSUMER.MSG.NEXT."+Stream+"."+k.durable, "$JS.ACK."+Stream+"."+k.durable+".")
+	defer done()
 	stop := intake.Done()
 	for {
 		select {
@@ -69,22 +76,37 @@ func (k *Consumer) wait(intake, ctx context.Context, consuming jetstream.Consume
 			consuming.Drain()
 			stop = nil
 		case err := <-ended:
-			consuming.Stop()
-			<-consuming.Closed()
 			return err
 		case <-consuming.Closed():
 			return nil
-		case <-ctx.Done():
-			cause := context.Cause(ctx)
-			var denied *PermissionError
-			if errors.As(cause, &denied) {
-				consuming.Stop()
+		case <-call.Done():
+			if denied, ok := errors.AsType[*PermissionError](context.Cause(call)); ok {
 				return fmt.Errorf("consume from %s: %w", k.durable, denied)
 			}
-			consuming.Stop()
 			return nil
 		}
 	}
+}
+
+// gate lets one through at a time until it is closed.
+type gate struct {
+	mu     sync.Mutex
+	closed bool
+}
+
+func (g *gate) pass(do func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		do()
+	}
+}
+
+// close waits for the one inside.
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
 }
 
 // judge logs what passes by itself and ends Run for what does not.

@@ -78,7 +78,7 @@ func (c *Conn) renewObject(ctx context.Context, h nats.Header) error {
 		return nil
 	}
 	data, err := c.object(ctx, name)
-	if errors.Is(err, errPayload) {
+	if errors.Is(err, errUnreadable) {
 		return nil
 	}
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // Delivery is a record as it came from the stream. The verbs (Ack and the others) tell the server what became of it; exactly one of
 // Ack, DoubleAck, NakWithDelay and Term ends it, or AckWait does, after which it comes again. They are safe for concurrent use.
 type Delivery struct {
-	// Record is the record, with Sequence and Published. It is empty when Err is set.
+	// Record is the record, with Sequence and Published. The rest of it is empty when Err is set.
 	Record record.Record
 	// Err says why the message cannot be read, now or later: keep it as a dead letter.
 	Err error
@@ -49,25 +49,29 @@ func (c *Conn) newDelivery(ctx context.Context, m jetstream.Msg, meta *jetstream
 		consumer:  meta.Consumer,
 		msg:       m,
 	}
-	body, err := c.body(ctx, m.Headers(), m.Data())
-	switch {
-	case errors.Is(err, errPayload):
-		d.Err = err
-		return d, nil
-	case err != nil:
-		return d, err
-	}
-	envelope := &juliuv1.Envelope{}
-	if err := proto.Unmarshal(body, envelope); err != nil {
-		d.Err = fmt.Errorf("read envelope: %w", err)
-		return d, nil
-	}
-	if d.Record, err = record.FromEnvelope(envelope); err != nil {
-		d.Record, d.Err = record.Record{}, err
-		return d, nil
+	d.Record, d.Err = c.readRecord(ctx, m)
+	if d.Err != nil && !errors.Is(d.Err, errUnreadable) {
+		return d, d.Err
 	}
 	d.Record.Sequence, d.Record.Published = d.Sequence, d.Published
 	return d, nil
+}
+
+// readRecord is the record in a message, or errUnreadable. After any other error it may be tried again.
+func (c *Conn) readRecord(ctx context.Context, m jetstream.Msg) (record.Record, error) {
+	body, err := c.body(ctx, m.Headers(), m.Data())
+	if err != nil {
+		return record.Record{}, err
+	}
+	envelope := &juliuv1.Envelope{}
+	if err := proto.Unmarshal(body, envelope); err != nil {
+		return record.Record{}, fmt.Errorf("%w: read envelope: %w", errUnreadable, err)
+	}
+	r, err := record.FromEnvelope(envelope)
+	if err != nil {
+		return record.Record{}, fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	return r, nil
 }
 
 // Ack says that the record is written. It does not wait: when it is lost on the way, the record comes again.

@@ -100,8 +100,8 @@ func (j *Journal) number(next *juliuv1.Checkpoint, records int) *juliuv1.Checkpo
 	c := proto.CloneOf(next)
 	c.RunId = j.runID
 	c.Commit = j.commit
-	c.Records = uint32(records) //nolint:gosec // at most MaxRecords
-	c.Total = j.checkpoint.GetTotal() + uint64(records)
+	c.Records = uint32(records)                         //nolint:gosec // at most MaxRecords
+	c.Total = j.checkpoint.GetTotal() + uint64(records) //nolint:gosec // a length
 	c.CommittedAt = timestamppb.New(j.conn.now())
 	return c
 }
@@ -139,10 +139,10 @@ func (j *Journal) store(ctx context.Context, messages []*nats.Msg, c *juliuv1.Ch
 		switch {
 		case stored.GetRunId() == c.GetRunId() && stored.GetCommit() == c.GetCommit():
 			return sequence, nil
-		case stored == nil && j.sequence != 0:
-			return 0, ErrCheckpointLost
-		case sequence != j.sequence:
+		case sequence > j.sequence:
 			return 0, ErrFenced
+		case sequence < j.sequence:
+			return 0, ErrCheckpointLost
 		}
 		if !pause(ctx, wait) {
 			return 0, fmt.Errorf("%w: %w", ErrUnclear, context.Cause(ctx))
@@ -169,7 +169,7 @@ func (j *Journal) readBack(ctx context.Context) (*juliuv1.Checkpoint, uint64, er
 
 // read is the last checkpoint and its sequence as the stream's leader has them; nil and 0 when there is none.
 func (j *Journal) read(ctx context.Context) (*juliuv1.Checkpoint, uint64, error) {
-	ctx, done := j.conn.calls.begin(ctx, apiPrefix+"STREAM.MSG.GET."+Stream)
+	ctx, done := j.conn.calls.ask(ctx, apiPrefix+"STREAM.MSG.GET."+Stream)
 	defer done()
 	m, err := j.stream.GetLastMsgForSubject(ctx, j.subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

@@ -153,7 +153,7 @@ func (r knownRow) version() record.Version {
 func shorten(key string) knownKey {
 	var short knownKey
 	if len(key) < len(short) {
-		short[0] = byte(len(key))
+		short[0] = byte(len(key)) //nolint:gosec // below 16
 		copy(short[1:], key)
 		return short
 	}

@@ -22,8 +22,8 @@ const (
 	MaxBatch = 64 << 20
 )
 
-// errPayload means that a stored body is damaged, or not what its name says.
-var errPayload = errors.New("damaged payload")
+// errUnreadable means that a stored message cannot be read, now or later: it is damaged, or nothing that this program knows.
+var errUnreadable = errors.New("unreadable message")
 
 // fit puts body into the message so that the message is no larger than limit: as it is, else compressed, else as an object that the
 // message names. The object is stored before fit returns.
@@ -60,7 +60,7 @@ func (c *Conn) putObject(ctx context.Context, name string, data []byte) error {
 	return c.explain(ctx, "store a large row in "+PayloadBucket, err)
 }
 
-// body is the body of a stored message, wherever and however it is kept. errPayload means that it is lost or damaged for good; after any
+// body is the body of a stored message, wherever and however it is kept. errUnreadable means that it is lost or damaged for good; after any
 // other error it may be tried again.
 func (c *Conn) body(ctx context.Context, h nats.Header, data []byte) ([]byte, error) {
 	name := h.Get(HeaderObject)
@@ -75,13 +75,13 @@ func (c *Conn) body(ctx context.Context, h nats.Header, data []byte) ([]byte, er
 	case encodingZstd:
 		var err error
 		if data, err = decompress(data); err != nil {
-			return nil, fmt.Errorf("%w: %w", errPayload, err)
+			return nil, fmt.Errorf("%w: %w", errUnreadable, err)
 		}
 	default:
-		return nil, fmt.Errorf("%w: unknown encoding %q", errPayload, encoding)
+		return nil, fmt.Errorf("%w: unknown encoding %q", errUnreadable, encoding)
 	}
 	if sum := sha256.Sum256(data); name != "" && hex.EncodeToString(sum[:]) != name {
-		return nil, fmt.Errorf("%w: the object is not what its name says", errPayload)
+		return nil, fmt.Errorf("%w: the object is not what its name says", errUnreadable)
 	}
 	return data, nil
 }
@@ -95,13 +95,13 @@ func (c *Conn) object(ctx context.Context, name string) ([]byte, error) {
 	}
 	info, err := store.GetInfo(ctx, name)
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
-		return nil, fmt.Errorf("%w: object %s is gone", errPayload, name)
+		return nil, fmt.Errorf("%w: object %s is gone", errUnreadable, name)
 	}
 	if err != nil {
 		return nil, c.explain(ctx, "look up an object of "+PayloadBucket, err)
 	}
 	if info.Size > MaxPayload {
-		return nil, fmt.Errorf("%w: object of %d bytes", errPayload, info.Size)
+		return nil, fmt.Errorf("%w: object of %d bytes", errUnreadable, info.Size)
 	}
 	data, err := store.GetBytes(ctx, name)
 	return data, c.explain(ctx, "read an object of "+PayloadBucket, err)

@@ -50,7 +50,7 @@ func Provision(ctx context.Context, c *Conn, l Limits) ([]string, error) {
 // whenUp repeats a step while JetStream is starting or has no leader yet.
 func whenUp(ctx context.Context, c *Conn, step func(context.Context) ([]string, error)) ([]string, error) {
 	for told := false; ; told = true {
-		inner, done := c.calls.begin(ctx, apiPrefix)
+		inner, done := c.calls.ask(ctx, apiPrefix)
 		changes, err := step(inner)
 		err = c.explain(inner, "provision", err)
 		done()
@@ -69,7 +69,7 @@ func whenUp(ctx context.Context, c *Conn, step func(context.Context) ([]string, 
 // starting tells errors that pass when a server has finished its start.
 func starting(err error) bool {
 	var api *jetstream.APIError
-	return errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrTimeout) ||
+	return errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, errDisconnected) || errors.Is(err, nats.ErrReconnectBufExceeded) ||
 		errors.As(err, &api) && api.Code == 503 && api.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabledForAccount
 }
@@ -117,7 +117,7 @@ func changed(what string, have, next []setting) []string {
 	var changes []string
 	for i, n := range next {
 		if have[i].value != n.value {
-			changes = append(changes, fmt.Sprintf("%s: %s %s -> %s", what, n.name, have[i].value, n.value))
+			changes = append(changes, fmt.Sprintf("%s: %s %v -> %v", what, n.name, have[i].value, n.value))
 		}
 	}
 	return changes
@@ -159,8 +159,8 @@ func provisionPayloads(ctx context.Context, c *Conn, l Limits) ([]string, error)
 		return nil, wrap("look up "+what, err)
 	}
 	changes := changed(what,
-		[]setting{{"ttl", status.TTL().String()}, {"num_replicas", fmt.Sprint(status.Replicas())}},
-		[]setting{{"ttl", want.TTL.String()}, {"num_replicas", fmt.Sprint(want.Replicas)}})
+		[]setting{{"ttl", status.TTL().String()}, {"num_replicas", status.Replicas()}},
+		[]setting{{"ttl", want.TTL.String()}, {"num_replicas", want.Replicas}})
 	if len(changes) == 0 {
 		return nil, nil
 	}
@@ -170,7 +170,7 @@ func provisionPayloads(ctx context.Context, c *Conn, l Limits) ([]string, error)
 
 // warnAboutServer logs what a server lacks for the promises to hold. How often a server syncs to disk it does not tell its clients.
 func (c *Conn) warnAboutServer(ctx context.Context) error {
-	ctx, done := c.calls.begin(ctx, apiPrefix+"INFO")
+	ctx, done := c.calls.ask(ctx, apiPrefix+"INFO")
 	defer done()
 	account, err := c.js.AccountInfo(ctx)
 	if err != nil {
@@ -185,44 +185,6 @@ func (c *Conn) warnAboutServer(ctx context.Context) error {
 			Warn("the NATS server's max_payload is below 1 MiB: many orders will be compressed or stored as objects; raise it")
 	}
 	return nil
-}
-
-// Check returns nil when everything that Provision makes is there and nothing that a promise rests on differs, else a *TopologyError.
-func Check(ctx context.Context, c *Conn) error {
-	var found []string
-	for _, want := range []jetstream.StreamConfig{recordStream(Limits{}), deadLetterStream(Limits{})} {
-		s, err := c.stream(ctx, want.Name)
-		if missing(err) {
-			found = append(found, "stream "+want.Name+" is missing")
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		found = append(found, differences("stream "+want.Name, contract(s.CachedInfo().Config), contract(want))...)
-	}
-	if _, err := c.stream(ctx, payloadStream); missing(err) {
-		found = append(found, "object store "+PayloadBucket+" is missing")
-	} else if err != nil {
-		return err
-	}
-	k, err := c.consumer(ctx, LiveConsumer)
-	if missing(err) {
-		found = append(found, "consumer "+LiveConsumer+" is missing")
-	} else if err != nil {
-		return err
-	} else {
-		found = append(found, differences("consumer "+LiveConsumer, consumerContract(k.CachedInfo().Config), consumerContract(liveConsumer()))...)
-	}
-	if len(found) > 0 {
-		return &TopologyError{Differences: found}
-	}
-	return nil
-}
-
-func missing(err error) bool {
-	var topology *TopologyError
-	return errors.As(err, &topology)
 }
 
 // wrap is fmt.Errorf for what may be nil.

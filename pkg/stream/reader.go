@@ -29,13 +29,13 @@ var ErrReadOptions = errors.New("choose one of the first sequence, the time and 
 
 // filter is the subject of the records chosen.
 func (o ReadOptions) filter() string {
-	any := func(text string) string {
+	token := func(text string) string {
 		if text == "" {
 			return "*"
 		}
 		return Escape(text)
 	}
-	return recordPrefix + any(o.Resource) + "." + any(o.Source) + "." + any(o.Shop) + ".*"
+	return recordPrefix + token(o.Resource) + "." + token(o.Source) + "." + token(o.Shop) + ".*"
 }
 
 // Read hands stored records to fn in stream order and returns nil after the last record that was stored when it began, or after Limit.

@@ -13,10 +13,9 @@ import (
 
 const (
 	remedyUnreachable = "start the server or set NATS_URL to where it runs"
-	remedyFiles       = "check the files that NATS_CREDS, NATS_NKEY, NATS_CA, NATS_CERT and NATS_KEY name"
 	remedyAuth        = "check the user and password in NATS_URL, NATS_CREDS, NATS_NKEY or the context NATS_CONTEXT names"
 	remedyTLS         = "set NATS_CA to the authority that signed the server's certificate, and NATS_CERT and NATS_KEY if it asks for a client's"
-	remedySettings    = "check NATS_URL and the other NATS_ settings"
+	remedySettings    = "check NATS_URL, NATS_CONTEXT, and the files that NATS_CREDS, NATS_NKEY, NATS_CA, NATS_CERT and NATS_KEY name"
 )
 
 // remedyFor says what to do about a refusal that no waiting cures; "" when the server may only be late.
@@ -43,6 +42,24 @@ func remedyFor(err error) string {
 	}
 }
 
+// errURL says no more than that, because what stands in a URL that cannot be read may be a password.
+var errURL = errors.New("NATS_URL cannot be read as a URL; write special characters of user and password as %XX")
+
+// checkURL refuses what the client would fail at with an error that shows the password.
+func checkURL(servers string) error {
+	for server := range strings.SplitSeq(servers, ",") {
+		server = strings.TrimSpace(server)
+		if !strings.Contains(server, "://") {
+			server = "nats://" + server
+		}
+		parsed, err := url.Parse(server)
+		if err != nil || strings.Contains(parsed.Path, "@") {
+			return errURL
+		}
+	}
+	return nil
+}
+
 // redact is where a configuration points to, without user, password and token.
 func redact(cfg Config) string {
 	if cfg.Context != "" {
@@ -51,15 +68,13 @@ func redact(cfg Config) string {
 	if cfg.URL == "" {
 		return nats.DefaultURL
 	}
-	servers := strings.Split(cfg.URL, ",")
-	for i, server := range servers {
-		parsed, err := url.Parse(strings.TrimSpace(server))
-		if err != nil || parsed.Host == "" {
-			// What stands before an @ may be a secret whatever the rest looks like.
-			servers[i] = server[strings.LastIndex(server, "@")+1:]
-			continue
+	var servers []string
+	for server := range strings.SplitSeq(cfg.URL, ",") {
+		scheme, rest, ok := strings.Cut(strings.TrimSpace(server), "://")
+		if !ok {
+			scheme, rest = "nats", scheme
 		}
-		servers[i] = parsed.Scheme + "://" + parsed.Host
+		servers = append(servers, scheme+"://"+rest[strings.LastIndex(rest, "@")+1:])
 	}
 	return strings.Join(servers, ",")
 }

@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,17 +15,19 @@ const (
 	scanHeadersPrefetch = 4000
 	// scanResets is how often a pass resumes after an interruption, with growing waits: about 40 seconds in all.
 	scanResets = 8
+	// scanIdle is after how long the server forgets a pass that ended, or whose reader is slow; the latter resumes.
+	scanIdle = 30 * time.Second
 	// scanQuiet is after how long without a message a pass asks whether there are any left.
 	scanQuiet = 2 * time.Second
 )
 
 // scan hands the stored messages to fn, oldest first, up to and including the sequence last; 0 means for ever. It resumes by itself
 // where it was interrupted. fn returns false to stop.
-func (c *Conn) scan(ctx context.Context, cfg jetstream.OrderedConsumerConfig, last uint64, fn func(jetstream.Msg, *jetstream.MsgMetadata) (bool, error)) error {
-	ctx, done := c.calls.begin(ctx, apiPrefix+"CONSUMER.")
+func (c *Conn) scan(ctx context.Context, cfg jetstream.OrderedConsumerConfig, last uint64, fn visit) error {
+	ctx, done := c.calls.follow(ctx, apiPrefix+"CONSUMER.")
 	defer done()
 	cfg.MaxResetAttempts = scanResets
-	cfg.ReplayPolicy = jetstream.ReplayInstantPolicy
+	cfg.InactiveThreshold = scanIdle
 	consumer, err := c.js.OrderedConsumer(ctx, Stream, cfg)
 	if err != nil {
 		return c.explain(ctx, "read stream "+Stream, err)
@@ -39,61 +40,75 @@ func (c *Conn) scan(ctx context.Context, cfg jetstream.OrderedConsumerConfig, la
 	if err != nil {
 		return c.explain(ctx, "read stream "+Stream, err)
 	}
+	stop := context.AfterFunc(ctx, messages.Stop)
 	defer messages.Stop()
-	left := func() (uint64, error) {
-		info, err := consumer.Info(ctx)
-		if err != nil {
-			return 0, c.explain(ctx, "read stream "+Stream, err)
-		}
-		return info.NumPending, nil
-	}
-	return c.scanMessages(ctx, messages, last, left, fn)
+	defer stop()
+	p := pass{consumer: consumer, messages: messages, last: last}
+	return c.explain(ctx, "read stream "+Stream, p.run(ctx, fn))
 }
 
-func (c *Conn) scanMessages(ctx context.Context, messages jetstream.MessagesContext, last uint64, left func() (uint64, error), fn func(jetstream.Msg, *jetstream.MsgMetadata) (bool, error)) error {
+// visit is told each message of a pass and says whether to go on.
+type visit func(jetstream.Msg, *jetstream.MsgMetadata) (bool, error)
+
+// pass is one reading of the stream.
+type pass struct {
+	consumer jetstream.Consumer
+	messages jetstream.MessagesContext
+	last     uint64 // sequence; 0 goes on for ever
+	seen     uint64 // deliveries of the consumer
+}
+
+func (p *pass) run(ctx context.Context, fn visit) error {
 	for {
-		m, err := next(ctx, messages)
-		if errors.Is(err, nats.ErrTimeout) && ctx.Err() == nil {
-			// Nothing came for a while. That is the end when the last message was deleted on the way, and normal when following.
-			if last == 0 {
-				continue
-			}
-			if n, err := left(); err != nil || n == 0 {
+		m, err := p.next(ctx)
+		if errors.Is(err, nats.ErrTimeout) {
+			// Nothing came for a while, which is normal when following. Otherwise the last message may have been deleted on the way.
+			if over, err := p.over(ctx); err != nil || over {
 				return err
 			}
 			continue
 		}
 		if err != nil {
-			if ctx.Err() != nil {
-				err = ctx.Err()
-			}
-			return c.explain(ctx, "read stream "+Stream, err)
+			return err
 		}
 		meta, err := m.Metadata()
 		if err != nil {
-			return fmt.Errorf("read stream %s: %w", Stream, err)
+			return err //nolint:wrapcheck // scan wraps it
 		}
-		if last != 0 && meta.Sequence.Stream > last {
+		p.seen = meta.Sequence.Consumer
+		if p.last != 0 && meta.Sequence.Stream > p.last {
 			return nil
 		}
 		if on, err := fn(m, meta); err != nil || !on {
 			return err
 		}
-		if last != 0 && (meta.Sequence.Stream >= last || meta.NumPending == 0) {
+		if p.last != 0 && (meta.Sequence.Stream >= p.last || meta.NumPending == 0) {
 			return nil
 		}
 	}
 }
 
 // next waits for a message, or returns nats.ErrTimeout when none came for scanQuiet.
-func next(ctx context.Context, messages jetstream.MessagesContext) (jetstream.Msg, error) {
-	quiet, cancel := context.WithTimeoutCause(ctx, scanQuiet, nats.ErrTimeout)
-	defer cancel()
-	m, err := messages.Next(jetstream.NextContext(quiet))
-	if err != nil && errors.Is(context.Cause(quiet), nats.ErrTimeout) {
-		return nil, nats.ErrTimeout
+//
+//nolint:ireturn // nats.go hands out interfaces
+func (p *pass) next(ctx context.Context) (jetstream.Msg, error) {
+	m, err := p.messages.Next(jetstream.NextMaxWait(scanQuiet))
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
-	return m, err //nolint:wrapcheck // scanMessages wraps it
+	return m, err //nolint:wrapcheck // scan wraps it
+}
+
+// over tells that the server has nothing left that we have not seen.
+func (p *pass) over(ctx context.Context) (bool, error) {
+	if p.last == 0 {
+		return false, nil
+	}
+	info, err := p.consumer.Info(ctx)
+	if err != nil {
+		return false, err //nolint:wrapcheck // scan wraps it
+	}
+	return info.NumPending == 0 && info.Delivered.Consumer <= p.seen, nil
 }
 
 // lastMatch is the last message whose subject matches; nil when there is none.

@@ -2,9 +2,9 @@ package stream_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -97,7 +97,7 @@ func order(n, size int) record.Record {
 		raw[i] = "0123456789abcdef"[(i*7+n)%16]
 	}
 	return record.Record{
-		Source: source, Resource: resource, Shop: fmt.Sprint(10 + n%3), Key: fmt.Sprint(1_000_000 + n),
+		Source: source, Resource: resource, Shop: strconv.Itoa(10 + n%3), Key: strconv.Itoa(1_000_000 + n),
 		Version: record.Version{TS: int64(n + 1), Modified: epoch().Add(time.Duration(n) * time.Second)},
 		Hash:    record.Hash{byte(n), byte(n >> 8), byte(n >> 16), 1},
 		Payload: &jushuitanv1.SalesOutOrder{}, Raw: raw, FetchedAt: epoch(),

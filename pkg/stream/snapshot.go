@@ -52,22 +52,22 @@ func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
 	return Snapshot{
 		Records:       have.State.Msgs - min(checkpoints, have.State.Msgs),
 		Bytes:         have.State.Bytes,
-		MaxBytes:      uint64(max(have.Config.MaxBytes, 0)), //nolint:gosec // not negative
+		MaxBytes:      uint64(max(have.Config.MaxBytes, 0)),
 		FirstSequence: have.State.FirstSeq,
 		LastSequence:  have.State.LastSeq,
 		FirstTime:     have.State.FirstTime,
 		LastTime:      have.State.LastTime,
 		Pending:       loader.NumPending,
-		AckPending:    uint64(max(loader.NumAckPending, 0)), //nolint:gosec // not negative
+		AckPending:    uint64(max(loader.NumAckPending, 0)),
 		AckFloor:      loader.AckFloor.Stream,
-		Redelivered:   uint64(max(loader.NumRedelivered, 0)), //nolint:gosec // not negative
+		Redelivered:   uint64(max(loader.NumRedelivered, 0)),
 		DeadLetters:   dead.CachedInfo().State.Msgs,
 	}, nil
 }
 
 // checkpoints is how many of the stream's messages are checkpoints: one for each resource and source.
 func (c *Conn) checkpoints(ctx context.Context, s jetstream.Stream) (uint64, error) {
-	ctx, done := c.calls.begin(ctx, apiPrefix+"STREAM.INFO."+Stream)
+	ctx, done := c.calls.ask(ctx, apiPrefix+"STREAM.INFO."+Stream)
 	defer done()
 	info, err := s.Info(ctx, jetstream.WithSubjectFilter(checkpointPrefix+">"))
 	if err != nil {

@@ -112,7 +112,7 @@ func liveConsumer() jetstream.ConsumerConfig {
 		FilterSubject: recordPrefix + ">",            // checkpoints are not for sinks
 		DeliverPolicy: jetstream.DeliverAllPolicy,    // a sink begins with everything there is
 		AckPolicy:     jetstream.AckExplicitPolicy,   // one order at a time is done or not
-		ReplayPolicy:  jetstream.ReplayInstantPolicy, //
+		ReplayPolicy:  jetstream.ReplayInstantPolicy, // as fast as the loaders take it
 		AckWait:       30 * time.Second,              // a dead loader's share comes back soon; slow writes send InProgress
 		MaxDeliver:    -1,                            // a limit here would lose silently: the loader counts, and dead-letters first
 		MaxAckPending: 4096,                          // shared by all loaders: 16 of them with 256 prefetched each
@@ -120,7 +120,10 @@ func liveConsumer() jetstream.ConsumerConfig {
 }
 
 // setting is one line of a configuration, for comparing and for telling.
-type setting struct{ name, value string }
+type setting struct {
+	name  string
+	value any // comparable
+}
 
 // contract are the settings of a stream that promises rest on.
 func contract(c jetstream.StreamConfig) []setting {
@@ -129,20 +132,20 @@ func contract(c jetstream.StreamConfig) []setting {
 		{"storage", c.Storage.String()},
 		{"retention", c.Retention.String()},
 		{"discard", c.Discard.String()},
-		{"allow_atomic", fmt.Sprint(c.AllowAtomicPublish)},
-		{"allow_rollup_hdrs", fmt.Sprint(c.AllowRollup)},
-		{"allow_msg_ttl", fmt.Sprint(c.AllowMsgTTL)},
-		{"allow_direct", fmt.Sprint(c.AllowDirect)},
-		{"asynchronous persistence", fmt.Sprint(c.PersistMode == jetstream.AsyncPersistMode)},
+		{"allow_atomic", c.AllowAtomicPublish},
+		{"allow_rollup_hdrs", c.AllowRollup},
+		{"allow_msg_ttl", c.AllowMsgTTL},
+		{"allow_direct", c.AllowDirect},
+		{"asynchronous persistence", c.PersistMode == jetstream.AsyncPersistMode},
 	}
 }
 
 // tuning are the settings of a stream that the operator, or a later juliu, may change.
 func tuning(c jetstream.StreamConfig) []setting {
 	return []setting{
-		{"num_replicas", fmt.Sprint(c.Replicas)},
+		{"num_replicas", c.Replicas},
 		{"max_age", c.MaxAge.String()},
-		{"max_bytes", fmt.Sprint(c.MaxBytes)},
+		{"max_bytes", c.MaxBytes},
 		{"compression", c.Compression.String()},
 		{"duplicate_window", c.Duplicates.String()},
 		{"description", c.Description},
@@ -156,8 +159,8 @@ func consumerContract(c jetstream.ConsumerConfig) []setting {
 		{"deliver_policy", c.DeliverPolicy.String()},
 		{"ack_policy", c.AckPolicy.String()},
 		{"ack_wait", c.AckWait.String()},
-		{"max_deliver", fmt.Sprint(c.MaxDeliver)},
-		{"max_ack_pending", fmt.Sprint(c.MaxAckPending)},
+		{"max_deliver", c.MaxDeliver},
+		{"max_ack_pending", c.MaxAckPending},
 	}
 }
 
@@ -166,23 +169,27 @@ func differences(what string, have, want []setting) []string {
 	var found []string
 	for i, w := range want {
 		if have[i].value != w.value {
-			found = append(found, fmt.Sprintf("%s: %s is %s, not %s", what, w.name, have[i].value, w.value))
+			found = append(found, fmt.Sprintf("%s: %s is %v, not %v", what, w.name, have[i].value, w.value))
 		}
 	}
 	return found
 }
 
 // stream looks a stream up.
+//
+//nolint:ireturn // nats.go hands out interfaces
 func (c *Conn) stream(ctx context.Context, name string) (jetstream.Stream, error) {
-	ctx, done := c.calls.begin(ctx, apiPrefix+"STREAM.INFO."+name)
+	ctx, done := c.calls.ask(ctx, apiPrefix+"STREAM.INFO."+name)
 	defer done()
 	s, err := c.js.Stream(ctx, name)
 	return s, c.explain(ctx, "look up stream "+name, err)
 }
 
 // consumer looks a durable of Stream up.
+//
+//nolint:ireturn // nats.go hands out interfaces
 func (c *Conn) consumer(ctx context.Context, durable string) (jetstream.Consumer, error) {
-	ctx, done := c.calls.begin(ctx, apiPrefix+"CONSUMER.INFO."+Stream+"."+durable)
+	ctx, done := c.calls.ask(ctx, apiPrefix+"CONSUMER.INFO."+Stream+"."+durable)
 	defer done()
 	k, err := c.js.Consumer(ctx, Stream, durable)
 	return k, c.explain(ctx, "look up consumer "+durable, err)
