@@ -32,6 +32,8 @@ const (
 	Attempt = "attempt"
 	// Wait is how long until the next try, as a duration.
 	Wait = "wait"
+	// Class is the kind of a dead letter.
+	Class = "class"
 	// Reason is why a record was rejected; it holds no values.
 	Reason = "reason"
 	// Remedy is what the operator can do.

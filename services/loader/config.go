@@ -1,0 +1,66 @@
+package loader
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/kelseyhightower/envconfig"
+
+	"juliu/pkg/setting"
+	"juliu/pkg/stream"
+)
+
+// Environment is every variable that the loader reads. All are text, so that every problem is told at once.
+type Environment struct {
+	NATS stream.Config
+
+	Sink        string `default:"noop"         desc:"where records go: noop (counts them) or jsonl (a file)"                       envconfig:"LOADER_SINK"`
+	Workers     string `default:"8"            desc:"records written at once, each of another key; 1 to 256"                       envconfig:"LOADER_WORKERS"`
+	MaxAttempts string `default:"10"           desc:"after so many failures a record becomes a dead letter; an outage counts none" envconfig:"LOADER_MAX_ATTEMPTS"`
+	JSONLPath   string `default:"orders.jsonl" desc:"the file of the sink jsonl; one for each loader"                              envconfig:"LOADER_JSONL_PATH"`
+
+	HTTPAddr  string `default:":8080" desc:"where /healthz, /readyz and /metrics are served; off for nowhere" envconfig:"HTTP_ADDR"`
+	LogLevel  string `default:"info"  desc:"debug, info, warn or error"                                       envconfig:"LOG_LEVEL"`
+	LogFormat string `desc:"text or json; default text on a terminal, else json"                              envconfig:"LOG_FORMAT"`
+}
+
+// Config is the environment, parsed and checked.
+type Config struct {
+	NATS stream.Config
+	// Sink is the name of the sink.
+	Sink string
+	// Workers is how many writes run at once, at least 1.
+	Workers int
+	// MaxAttempts is after how many failed deliveries a record becomes a dead letter, at least 1.
+	MaxAttempts int
+	// JSONLPath is the file of the sink jsonl.
+	JSONLPath                     string
+	HTTPAddr, LogLevel, LogFormat string
+}
+
+// LoadConfig reads the environment; a sink takes the place of LOADER_SINK when it is not empty. The error is a *setting.Problems that
+// names everything that is wrong.
+func LoadConfig(sink string) (Config, error) {
+	var env Environment
+	if err := envconfig.Process("", &env); err != nil {
+		return Config{}, fmt.Errorf("read the environment: %w", err)
+	}
+	setting.FillDefaults(&env)
+	if sink != "" {
+		env.Sink = sink
+	}
+	var p setting.Parser
+	cfg := Config{
+		NATS:        env.NATS,
+		Sink:        p.OneOf("LOADER_SINK", env.Sink, sinkNames()...),
+		Workers:     p.Int("LOADER_WORKERS", env.Workers, 1, 256),
+		MaxAttempts: p.Int("LOADER_MAX_ATTEMPTS", env.MaxAttempts, 1, 1000),
+		JSONLPath:   env.JSONLPath,
+		HTTPAddr:    env.HTTPAddr,
+		LogLevel:    p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"),
+		LogFormat:   p.OneOf("LOG_FORMAT", env.LogFormat, "text", "json"),
+	}
+	cfg.NATS.Name = "loader"
+	p.Unknown(os.Environ(), "LOADER_", env)
+	return cfg, p.Err()
+}

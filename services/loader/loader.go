@@ -1,0 +1,165 @@
+// Package loader takes records from the stream to a sink: it consumes, writes, and only then acknowledges.
+//
+// It promises that every record on the stream is written to the sink at least once, or kept in the dead letters with its reason, and
+// that one key is written by one worker at a time within a process. Across processes, and after a retry, an older version may arrive
+// after a newer one; the version guard of the sink decides. Any number of loaders share one durable consumer.
+//
+// It does not change what it writes, and it does not decide what is too old: it reads whatever the stream still holds.
+package loader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/logging"
+	"juliu/pkg/sink"
+	"juliu/pkg/stream"
+)
+
+const (
+	// prefetch is how many deliveries wait in the client. Nobody tells the server that those are in progress, so that even a sink that
+	// takes two records a second must get through them within the consumer's AckWait of 30 seconds.
+	prefetch = 32
+	// inHand bounds the deliveries in the workers' queues together. With prefetch it is a loader's share of the consumer's
+	// MaxAckPending of 4096: seven loaders before a slow sink, and none of them goes without.
+	inHand = 512
+	// closePatience is how long the sink may take to close.
+	closePatience = 5 * time.Second
+)
+
+// Consumer is where deliveries come from; a *stream.Consumer is one.
+type Consumer interface {
+	// Run hands deliveries to handle until intake ends, then what it has received already; see stream.Consumer.
+	Run(intake, work context.Context, handle func(stream.Delivery)) error
+}
+
+// DeadLetters is where records go that the sink will never take; a *stream.Conn is one.
+type DeadLetters interface {
+	// KeepDelivery returns nil when the copy is stored.
+	KeepDelivery(ctx context.Context, d stream.Delivery, reason, class string) error
+}
+
+// Deps is what a Loader works with.
+type Deps struct {
+	Consumer    Consumer
+	DeadLetters DeadLetters
+	// Sink is closed by Run.
+	Sink sink.Sink
+	// Lag returns how many records are not loaded yet, by whichever loader.
+	Lag        func(context.Context) (uint64, error)
+	Log        logrus.FieldLogger
+	Registerer prometheus.Registerer
+}
+
+// Loader loads. Run it once.
+type Loader struct {
+	deps    Deps
+	cfg     Config
+	metrics *metrics
+	held    *held
+	outage  *outage
+}
+
+// Open returns a Loader on the live consumer, with the sink that cfg names. Errors: a *stream.TopologyError when `juliu provision` has
+// not run, a *setting.Problems when the sink's settings cannot be used.
+func Open(
+	ctx context.Context, conn *stream.Conn, cfg Config, log logrus.FieldLogger, registerer prometheus.Registerer,
+) (*Loader, error) {
+	consumer, err := stream.OpenConsumer(ctx, conn, stream.LiveConsumer, prefetch)
+	if err != nil {
+		return nil, fmt.Errorf("open the consumer: %w", err)
+	}
+	target, err := openSink(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	lag := func(ctx context.Context) (uint64, error) {
+		snapshot, err := stream.TakeSnapshot(ctx, conn)
+		return snapshot.Lag(), err
+	}
+	l, err := New(Deps{Consumer: consumer, DeadLetters: conn, Sink: target, Lag: lag, Log: log, Registerer: registerer}, cfg)
+	if err != nil {
+		return nil, errors.Join(err, target.Close(ctx))
+	}
+	return l, nil
+}
+
+// New returns a Loader that does nothing before Run. It needs Workers and MaxAttempts of cfg alone.
+func New(deps Deps, cfg Config) (*Loader, error) {
+	m, err := newMetrics(deps.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	return &Loader{deps: deps, cfg: cfg, metrics: m, held: newHeld(), outage: &outage{log: deps.Log, gauge: m.unavailable}}, nil
+}
+
+// Run loads until intake ends, finishes what it has in hand, closes the sink and returns nil. When work ends first it drops the rest,
+// unacknowledged, for the next loader. It returns an error that no waiting cures: what the consumer returns, or a
+// *stream.PermissionError of the dead letters.
+func (l *Loader) Run(intake, work context.Context) error {
+	intake, fail := context.WithCancelCause(intake)
+	defer fail(nil)
+	aside, stop := context.WithCancel(context.WithoutCancel(work))
+	defer stop()
+	drained := make(chan struct{})
+
+	var working, helping sync.WaitGroup
+	workers := make([]*worker, l.cfg.Workers)
+	for i := range workers {
+		w := &worker{Loader: l, queue: make(chan stream.Delivery, max(1, inHand/l.cfg.Workers)), fail: fail}
+		workers[i] = w
+		working.Go(func() { w.run(work, drained) })
+	}
+	helping.Go(func() { l.held.keepAlive(aside, l.deps.Log) })
+	helping.Go(func() { l.watchLag(aside) })
+	l.deps.Log.WithFields(logrus.Fields{logging.Sink: l.cfg.Sink, logging.Workers: l.cfg.Workers}).Info("loading")
+
+	err := l.deps.Consumer.Run(intake, work, func(d stream.Delivery) { l.hand(work, workers[keyHash(d)%uint64(len(workers))], d) })
+	close(drained)
+	working.Wait()
+	stop()
+	helping.Wait()
+	if cause := context.Cause(intake); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	return errors.Join(err, l.closeSink(work))
+}
+
+// hand gives a delivery to a worker, and blocks while that one's queue is full: then nothing more is pulled.
+func (l *Loader) hand(work context.Context, w *worker, d stream.Delivery) {
+	l.held.add(d)
+	select {
+	case w.queue <- d:
+	case <-work.Done():
+		l.held.remove(d)
+	}
+}
+
+// keyHash tells keys apart. A delivery that cannot be read has none and stands for itself.
+func keyHash(d stream.Delivery) uint64 {
+	if d.Err != nil {
+		return d.Sequence
+	}
+	h := fnv.New64a()
+	for _, part := range []string{d.Record.Source, d.Record.Resource, d.Record.Key} {
+		_, _ = h.Write([]byte(part))
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum64()
+}
+
+func (l *Loader) closeSink(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closePatience)
+	defer cancel()
+	if err := l.deps.Sink.Close(ctx); err != nil {
+		return fmt.Errorf("close the sink: %w", err)
+	}
+	return nil
+}

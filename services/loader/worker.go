@@ -1,0 +1,241 @@
+package loader
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/logging"
+	"juliu/pkg/record"
+	"juliu/pkg/sink"
+	"juliu/pkg/stream"
+)
+
+const (
+	// aloneFrom is the attempt from which a record is written alone: one that the sink chokes on must not take others with it.
+	aloneFrom = 3
+	// keepAgain is when a delivery comes again whose dead letter could not be stored.
+	keepAgain = 30 * time.Second
+	// maxPause bounds the wait between two tries of a sink that is down: 1 s, 2 s, 4 s, 8 s, 16 s, 30 s, and 30 s from there on, unless
+	// the sink asks for more.
+	maxPause = 30 * time.Second
+)
+
+// worker writes the deliveries of its share of the keys, one batch at a time.
+type worker struct {
+	*Loader
+
+	queue chan stream.Delivery
+	// next was taken from the queue but belongs into the next batch.
+	next *stream.Delivery
+	// fail ends the loader's intake, with the cause.
+	fail context.CancelCauseFunc
+}
+
+// run loads until drained says that nothing more comes and the queue is empty, or until work ends.
+func (w *worker) run(work context.Context, drained <-chan struct{}) {
+	for work.Err() == nil {
+		first, ok := w.first(work, drained)
+		if !ok {
+			return
+		}
+		w.load(work, w.batch(first))
+	}
+}
+
+// first waits for a delivery.
+func (w *worker) first(work context.Context, drained <-chan struct{}) (stream.Delivery, bool) {
+	if w.next != nil {
+		d := *w.next
+		w.next = nil
+		return d, true
+	}
+	select {
+	case d := <-w.queue:
+		return d, true
+	case <-work.Done():
+	case <-drained:
+		select {
+		case d := <-w.queue:
+			return d, true
+		default:
+		}
+	}
+	return stream.Delivery{}, false
+}
+
+// batch adds what is queued to first, as much as the sink takes and without waiting, and puts it into the stream's order.
+func (w *worker) batch(first stream.Delivery) []stream.Delivery {
+	batch := []stream.Delivery{first}
+	for first.Attempt < aloneFrom && len(batch) < w.deps.Sink.BatchSize() {
+		select {
+		case d := <-w.queue:
+			if d.Attempt >= aloneFrom {
+				w.next = &d
+				return inOrder(batch)
+			}
+			batch = append(batch, d)
+		default:
+			return inOrder(batch)
+		}
+	}
+	return inOrder(batch)
+}
+
+func inOrder(batch []stream.Delivery) []stream.Delivery {
+	slices.SortStableFunc(batch, func(a, b stream.Delivery) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return batch
+}
+
+// load writes the batch and settles each delivery of it. While the sink is down it waits and writes again what is left, until work ends.
+func (w *worker) load(work context.Context, batch []stream.Delivery) {
+	batch = w.withoutUndecodable(work, batch)
+	for tries := 1; len(batch) > 0; tries++ {
+		left, wait := w.pass(work, batch)
+		if work.Err() != nil {
+			return
+		}
+		if len(left) > 0 {
+			sleep(work, max(wait, withJitter(min(minDelay<<min(tries-1, 10), maxPause))))
+		}
+		batch = left
+	}
+}
+
+// pass writes the batch once and settles it. It returns what the sink is too unwell for, and how long the sink asked to be left alone.
+func (w *worker) pass(work context.Context, batch []stream.Delivery) ([]stream.Delivery, time.Duration) {
+	var (
+		left    []stream.Delivery
+		wait    time.Duration
+		failed  error
+		retried int
+	)
+	for i, err := range w.write(work, batch) {
+		if err != nil && work.Err() != nil {
+			continue // it was cut off, which says nothing about the record
+		}
+		v := judge(err, batch[i].Attempt, w.cfg.MaxAttempts)
+		switch v.action {
+		case pause:
+			w.outage.begin(err)
+			left, wait = append(left, batch[i]), max(wait, v.after)
+			continue
+		case retry:
+			failed, retried = err, retried+1
+		case done:
+			w.outage.end()
+		case reject:
+		}
+		w.settle(work, batch[i], v)
+	}
+	if retried > 0 {
+		w.deps.Log.WithError(failed).WithField(logging.Records, retried).Warn("records not written; they come again")
+	}
+	return left, wait
+}
+
+// withoutUndecodable settles what cannot be read.
+func (w *worker) withoutUndecodable(work context.Context, batch []stream.Delivery) []stream.Delivery {
+	return slices.DeleteFunc(batch, func(d stream.Delivery) bool {
+		if d.Err != nil {
+			w.settle(work, d, verdict{action: reject, class: classUndecodable, reason: d.Err.Error()})
+		}
+		return d.Err != nil
+	})
+}
+
+// write writes the batch and returns the error of each record.
+func (w *worker) write(work context.Context, batch []stream.Delivery) []error {
+	errs := make([]error, len(batch))
+	if len(batch) == 0 {
+		return errs
+	}
+	records := make([]record.Record, len(batch))
+	for i, d := range batch {
+		records[i] = d.Record
+	}
+	timer := prometheus.NewTimer(w.metrics.writeSeconds)
+	err := w.deps.Sink.Write(work, records)
+	timer.ObserveDuration()
+	w.metrics.batchRecords.Observe(float64(len(batch)))
+
+	var partly *sink.BatchError
+	switch {
+	case err == nil:
+	case errors.As(err, &partly):
+		for i, cause := range partly.Failed {
+			if i >= 0 && i < len(errs) {
+				errs[i] = cause
+			}
+		}
+	case errors.Is(err, sink.ErrRejected) && len(batch) > 1:
+		// One of them, but which? Each alone tells.
+		for i := range batch {
+			errs[i] = w.write(work, batch[i:i+1])[0]
+		}
+	default:
+		for i := range errs {
+			errs[i] = err
+		}
+	}
+	return errs
+}
+
+// settle tells the server what became of a delivery. When the server does not hear it, the delivery comes again, which the sink bears.
+func (w *worker) settle(work context.Context, d stream.Delivery, v verdict) {
+	defer w.held.remove(d)
+	var err error
+	switch v.action {
+	case done:
+		w.metrics.written.Add(1)
+		w.metrics.writtenTotal.Inc()
+		if err = d.Ack(); err == nil {
+			w.metrics.ackedTotal.Inc()
+		}
+	case retry:
+		w.metrics.retried.Add(1)
+		w.metrics.retriedTotal.Inc()
+		err = d.NakWithDelay(withJitter(v.after))
+	case reject:
+		err = w.reject(work, d, v)
+	case pause: // it stays in hand
+	}
+	if err != nil {
+		w.log(d).WithError(err).Debug("delivery not settled; it comes again")
+	}
+}
+
+// reject keeps the dead letter first and terminates only what is kept.
+func (w *worker) reject(work context.Context, d stream.Delivery, v verdict) error {
+	if err := w.deps.DeadLetters.KeepDelivery(work, d, v.reason, v.class); err != nil {
+		var denied *stream.PermissionError
+		if errors.As(err, &denied) {
+			w.fail(fmt.Errorf("keep a dead letter: %w", err))
+		}
+		w.log(d).WithError(err).WithField(logging.Wait, keepAgain.String()).Warn("dead letter not kept; the record comes again")
+		return d.NakWithDelay(keepAgain)
+	}
+	w.metrics.rejected.Add(1)
+	w.metrics.rejectedTotal.WithLabelValues(v.class).Inc()
+	w.log(d).WithFields(logrus.Fields{logging.Class: v.class, logging.Reason: v.reason}).Warn("record dead-lettered")
+	return d.Term(v.class)
+}
+
+// log is about one delivery.
+func (w *worker) log(d stream.Delivery) logrus.FieldLogger {
+	return w.deps.Log.WithFields(logrus.Fields{
+		logging.Sequence: d.Sequence, logging.KeyHash: fmt.Sprintf("%016x", keyHash(d)), logging.Attempt: d.Attempt,
+	})
+}
+
+// withJitter adds up to a quarter, so that what failed together does not come back together.
+func withJitter(d time.Duration) time.Duration {
+	return d + rand.N(d/4+1) //nolint:gosec // jitter needs no secrecy
+}
