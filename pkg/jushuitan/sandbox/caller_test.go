@@ -95,7 +95,7 @@ func hash(text string) string {
 	return hex.EncodeToString(digest[:])
 }
 
-func (r request) build(t *testing.T) *http.Request {
+func (r request) build(t testing.TB) *http.Request {
 	t.Helper()
 	target, body, kind := r.path, r.body, "application/json"
 	if r.partner {
@@ -153,6 +153,17 @@ type page struct {
 	PageCount *int              `json:"page_count"`
 	HasNext   *bool             `json:"has_next"`
 	Datas     []json.RawMessage `json:"datas"`
+}
+
+// raw is the body of an answer of status 200.
+func (c caller) raw(t *testing.T, r request) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	c.ServeHTTP(w, r.build(t))
+	if w.Code != http.StatusOK {
+		t.Fatalf("status %d, want 200: %s", w.Code, w.Body)
+	}
+	return w.Body.String()
 }
 
 func (c caller) send(t *testing.T, r request) reply {

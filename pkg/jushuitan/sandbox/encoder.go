@@ -44,17 +44,20 @@ func (e *encoder) null(name string) {
 	e.buf = append(e.buf, "null,"...)
 }
 
-// literal writes a number, quoted when the row has the flaw.
-func (e *encoder) literal(name, digits string) {
+// integer writes a number, quoted when the row has the flaw.
+func (e *encoder) integer(name string, n int64) {
 	e.key(name)
-	if e.flaws.has(quirkNumbersAsText) {
-		digits = `"` + digits + `"`
-	}
-	e.buf = append(e.buf, digits...)
+	e.quote()
+	e.buf = strconv.AppendInt(e.buf, n, 10)
+	e.quote()
 	e.buf = append(e.buf, ',')
 }
 
-func (e *encoder) integer(name string, n int64) { e.literal(name, strconv.FormatInt(n, 10)) }
+func (e *encoder) quote() {
+	if e.flaws.has(quirkNumbersAsText) {
+		e.buf = append(e.buf, '"')
+	}
+}
 
 // integerOrNull writes null for 0.
 func (e *encoder) integerOrNull(name string, n int64) {
@@ -65,17 +68,19 @@ func (e *encoder) integerOrNull(name string, n int64) {
 	e.integer(name, n)
 }
 
-// thousandths writes a number with three decimals at most and one at least, like the vendor: 706.0, 3.95, 1.08.
+// thousandths writes a number that is not negative, with one to three decimals like the vendor's: 706.0, 3.95, 1.085.
 func (e *encoder) thousandths(name string, n int64) {
-	sign := ""
-	if n < 0 {
-		sign, n = "-", -n
+	e.key(name)
+	e.quote()
+	e.buf = strconv.AppendInt(e.buf, n/1000, 10)
+	whole := len(e.buf)
+	e.buf = strconv.AppendInt(e.buf, 1000+n%1000, 10)
+	e.buf[whole] = '.' // In place of the 1 that kept the zeros.
+	for last := len(e.buf) - 1; last > whole+1 && e.buf[last] == '0'; last-- {
+		e.buf = e.buf[:last]
 	}
-	fraction := strings.TrimRight(strconv.FormatInt(1000+n%1000, 10)[1:], "0")
-	if fraction == "" {
-		fraction = "0"
-	}
-	e.literal(name, sign+strconv.FormatInt(n/1000, 10)+"."+fraction)
+	e.quote()
+	e.buf = append(e.buf, ',')
 }
 
 // money writes an amount in cents; nothing of it passes through floating point.
@@ -121,15 +126,22 @@ func (e *encoder) seconds(name string, unix int64) {
 		e.noDate(name)
 		return
 	}
-	e.raw(name, time.Unix(unix, 0).In(e.zone).Format(layout))
+	e.date(name, time.Unix(unix, 0), layout)
 }
 
 func (e *encoder) milliseconds(name string, unix int64) {
-	form := layout
 	if e.flaws.has(quirkMilliseconds) || unix%1000 != 0 {
-		form += ".000"
+		e.date(name, time.UnixMilli(unix), layout+".000")
+		return
 	}
-	e.raw(name, time.UnixMilli(unix).In(e.zone).Format(form))
+	e.date(name, time.UnixMilli(unix), layout)
+}
+
+func (e *encoder) date(name string, t time.Time, form string) {
+	e.key(name)
+	e.buf = append(e.buf, '"')
+	e.buf = t.In(e.zone).AppendFormat(e.buf, form)
+	e.buf = append(e.buf, '"', ',')
 }
 
 // noDate writes null, or with the flaw one of the forms of a date without value, chosen by the name.

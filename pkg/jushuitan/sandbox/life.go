@@ -19,11 +19,34 @@ const (
 	archived
 )
 
-func statusTexts() []string {
-	return []string{"WaitConfirm", "OuterConfirming", "Confirmed", "Cancelled", "Delete", "Archive"}
+func (s status) String() string {
+	switch s {
+	case waitConfirm:
+		return "WaitConfirm"
+	case outerConfirming:
+		return "OuterConfirming"
+	case confirmed:
+		return "Confirmed"
+	case cancelled:
+		return "Cancelled"
+	case deleted:
+		return "Delete"
+	case archived:
+		return "Archive"
+	default:
+		return ""
+	}
 }
 
-func (s status) String() string { return statusTexts()[s] }
+// statusOf is the status of a text.
+func statusOf(text string) (status, bool) {
+	for s := waitConfirm; s <= archived; s++ {
+		if s.String() == text {
+			return s, true
+		}
+	}
+	return 0, false
+}
 
 // next is the status that follows, the same one at the end of a life.
 func (s status) next(rng *rand.Rand) status {

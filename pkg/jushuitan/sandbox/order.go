@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The merchant's company and the numbers from which the others count.
@@ -26,6 +27,7 @@ type catalogue struct {
 	seed        uint64
 	shops       int
 	omitBatches bool
+	zone        *time.Location
 	words       vocabulary
 }
 
@@ -176,7 +178,7 @@ func (c *catalogue) order(ioID int64) order {
 	if rng.IntN(18) == 0 {
 		o.mergedFrom = c.soID(ioID+splitEvery) + "," + c.soID(ioID+splitEvery+1)
 	}
-	for i := range 1 + rng.IntN(5) {
+	for i := range 1 + min(rng.IntN(5), rng.IntN(5)) {
 		l := c.line(rng, ioID, int64(i))
 		o.items = append(o.items, l)
 		o.goods += l.price * l.qty

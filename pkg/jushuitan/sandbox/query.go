@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 )
 
@@ -23,7 +22,8 @@ type query struct {
 	startTS              int64 // -1 without
 	pageIndex, pageSize  int64
 	totals               bool
-	status               string
+	statusText           string
+	status               status // of statusText, when that is not empty
 	archive              bool
 	shop                 int64 // -1 without
 	offline              bool
@@ -45,24 +45,24 @@ func parseQuery(body []byte) (query, string) {
 		return query{}, "biz"
 	}
 	q := query{
-		begin:     p.time("modified_begin"),
-		end:       p.time("modified_end"),
-		dateType:  p.integer("date_type", 0),
-		startTS:   p.integer("start_ts", -1),
-		pageIndex: p.integer("page_index", 1),
-		pageSize:  p.integer("page_size", defaultPageSize),
-		status:    p.scalar("status"),
-		archive:   p.boolean("archive", false),
-		shop:      p.integer("shop_id", -1),
-		offline:   p.boolean("is_offline_shop", false),
-		warehouse: p.integer("wms_co_id", -1),
-		owner:     p.integer("owner_co_id", -1),
-		dealer:    p.integer("drp_co_id", 0),
-		soIDs:     p.texts("so_ids"),
-		lIDs:      p.texts("l_ids"),
-		oIDs:      p.integers("o_ids"),
-		ioIDs:     p.integers("io_ids"),
-		waveIDs:   p.integers("wave_ids"),
+		begin:      p.time("modified_begin"),
+		end:        p.time("modified_end"),
+		dateType:   p.integer("date_type", 0),
+		startTS:    p.integer("start_ts", -1),
+		pageIndex:  p.integer("page_index", 1),
+		pageSize:   p.integer("page_size", defaultPageSize),
+		statusText: p.scalar("status"),
+		archive:    p.boolean("archive", false),
+		shop:       p.integer("shop_id", -1),
+		offline:    p.boolean("is_offline_shop", false),
+		warehouse:  p.integer("wms_co_id", -1),
+		owner:      p.integer("owner_co_id", -1),
+		dealer:     p.integer("drp_co_id", 0),
+		soIDs:      p.texts("so_ids"),
+		lIDs:       p.texts("l_ids"),
+		oIDs:       p.integers("o_ids"),
+		ioIDs:      p.integers("io_ids"),
+		waveIDs:    p.integers("wave_ids"),
 	}
 	q.totals = p.boolean("is_get_total", q.startTS < 0)
 	q.byShipped = q.dateType == 2
@@ -77,6 +77,10 @@ func parseQuery(body []byte) (query, string) {
 
 // validate is the vendor's business rules; the text says which one is broken, "" is success.
 func (q *query) validate(oversize Oversize) string {
+	known := true
+	if q.statusText != "" {
+		q.status, known = statusOf(q.statusText)
+	}
 	switch {
 	case q.begin.IsZero() != q.end.IsZero():
 		return "modified_begin和modified_end必须同时存在"
@@ -96,7 +100,7 @@ func (q *query) validate(oversize Oversize) string {
 		return "page_index和page_size必须大于0"
 	case q.pageSize > maxPageSize && oversize == RefuseOversize:
 		return "page_size最大50"
-	case q.status != "" && !slices.Contains(statusTexts(), q.status):
+	case !known:
 		return "status参数无法转换"
 	case q.dateType != 0 && q.dateType != 2:
 		return "date_type参数无法转换"

@@ -17,7 +17,7 @@ type extras struct {
 func (c *catalogue) row(buf []byte, id int32, created int64, v version, x extras) []byte {
 	ioID := firstIOID + int64(id)
 	o := c.order(ioID)
-	e := encoder{buf: buf, flaws: v.flaws, zone: china()}
+	e := encoder{buf: buf, flaws: v.flaws, zone: c.zone}
 	e.open('{')
 	c.identity(&e, ioID, v)
 	e.textOrNull("order_type", o.kind)

@@ -45,7 +45,7 @@ func New(cfg Config) (*Sandbox, error) {
 	cfg = cfg.withDefaults()
 	s := &Sandbox{
 		cfg:       cfg,
-		catalogue: catalogue{seed: cfg.Seed, shops: cfg.Shops, omitBatches: cfg.OmitBatches, words: newVocabulary()},
+		catalogue: catalogue{seed: cfg.Seed, shops: cfg.Shops, omitBatches: cfg.OmitBatches, zone: china(), words: newVocabulary()},
 		store:     newStore(),
 		traffic:   cfg.Traffic,
 		faults:    cfg.Faults,

@@ -7,7 +7,7 @@ import (
 
 // candidates are the visible rows among which a query's answer lies, in the order of the answer: by ts with start_ts, else by the
 // time asked for, else by number. The slice may be the index itself: it must not outlive the next change.
-func (s *Sandbox) candidates(q query) []int32 {
+func (s *Sandbox) candidates(q *query) []int32 {
 	switch {
 	case q.startTS >= 0:
 		x := &s.store.byTS
@@ -42,7 +42,7 @@ func (q *query) edges(e Edges, unit int64) (int64, int64) {
 }
 
 // named finds rows by their numbers, without a scan.
-func (s *Sandbox) named(q query) []int32 {
+func (s *Sandbox) named(q *query) []int32 {
 	numbers := slices.Clone(q.ioIDs)
 	for _, oID := range q.oIDs {
 		numbers = append(numbers, byOID(oID)...)
@@ -64,19 +64,19 @@ func (s *Sandbox) named(q query) []int32 {
 }
 
 // plain reports a query that takes every candidate of its window.
-func (s *Sandbox) plain(q query) bool {
-	return q.status == "" && !q.archive && !s.cfg.HideArchived && q.shop < 0 && !q.offline && q.warehouse < 0 && q.owner < 0 &&
+func (s *Sandbox) plain(q *query) bool {
+	return q.statusText == "" && !q.archive && !s.cfg.HideArchived && q.shop < 0 && !q.offline && q.warehouse < 0 && q.owner < 0 &&
 		q.dealer == 0 && !q.hasIDs() && len(q.waveIDs) == 0 && (q.startTS < 0 || q.begin.IsZero())
 }
 
 // matches is everything of a query but what candidates has settled already.
-func (s *Sandbox) matches(q query, id int32) bool {
+func (s *Sandbox) matches(q *query, id int32) bool {
 	r := &s.store.rows[id]
 	v := r.current()
 	ioID := firstIOID + int64(id)
 	c := &s.catalogue
 	switch {
-	case q.status != "" && v.status.String() != q.status,
+	case q.statusText != "" && v.status != q.status,
 		q.archive && v.status != archived,
 		!q.archive && s.cfg.HideArchived && v.status == archived,
 		q.shop > 0 && c.shop(ioID) != q.shop,
@@ -90,7 +90,7 @@ func (s *Sandbox) matches(q query, id int32) bool {
 	return s.isNamed(q, ioID, v)
 }
 
-func (s *Sandbox) inWindow(q query, v *version) bool {
+func (s *Sandbox) inWindow(q *query, v *version) bool {
 	key, unit := v.modified, int64(1000)
 	if q.byShipped {
 		key, unit = v.shipped, 1
@@ -100,7 +100,7 @@ func (s *Sandbox) inWindow(q query, v *version) bool {
 }
 
 // isNamed reports that a row is on every list of numbers that the query has.
-func (s *Sandbox) isNamed(q query, ioID int64, v *version) bool {
+func (s *Sandbox) isNamed(q *query, ioID int64, v *version) bool {
 	c := &s.catalogue
 	return lists(q.ioIDs, ioID) && lists(q.oIDs, c.oID(ioID)) &&
 		(len(q.soIDs) == 0 || lists(q.soIDs, c.soID(ioID))) &&
@@ -113,7 +113,7 @@ func lists[T comparable](list []T, value T) bool {
 }
 
 // search answers a query from what is visible now.
-func (s *Sandbox) search(q query) answer {
+func (s *Sandbox) search(q *query) answer {
 	a := answer{total: -1, index: q.pageIndex, size: q.pageSize}
 	ids := s.candidates(q)
 	if !s.plain(q) {

@@ -73,13 +73,13 @@ func (s *Sandbox) answer(d dialect, c call, struck fault) (query, answer, refusa
 	if q.shop > 0 && !s.catalogue.hasShop(q.shop) {
 		return q, answer{}, refuse(codeShop, "")
 	}
-	s.drift(func() []int32 { return s.candidates(q) })
-	a := s.search(q)
+	s.drift(func() []int32 { return s.candidates(&q) })
+	a := s.search(&q)
 	switch {
 	case struck == repeatPage && q.pageIndex > 1:
 		earlier := q
 		earlier.pageIndex--
-		a.rows = s.search(earlier).rows
+		a.rows = s.search(&earlier).rows
 	case struck == shortPage && a.hasNext:
 		a.rows = a.rows[:len(a.rows)-(len(a.rows)+2)/3]
 	}
