@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"pgregory.net/rapid"
@@ -41,20 +43,34 @@ func TestAnEchoOfTheRequestIsMasked(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s", gateway, name), func(t *testing.T) {
 				t.Parallel()
 				var sign string
-				c := connect(t, gateway, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					body, _ := io.ReadAll(r.Body)
 					values, _ := url.ParseQuery(r.URL.RawQuery + "&" + string(body))
 					sign = values.Get("sign")
 					echo := sign + " " + accessToken + "\x01 " + appSecret[:5] + "\x00" + appSecret[5:] + " 13800138000 " + refreshToken
 					write(w, http.StatusOK, "text/html", fmt.Sprintf(form, echo))
 				}))
-				_, err := c.Query(t.Context(), jushuitan.SalesOut(), nil)
+				t.Cleanup(server.Close)
+				cfg := config(gateway, server.URL)
+				// A fixed moment, because in some signatures the mask for long numbers hits a part.
+				cfg.Now = func() time.Time { return time.Unix(1_639_128_407, 0) }
+				_, err := newClient(t, cfg).Query(t.Context(), jushuitan.SalesOut(), nil)
 				assertClean(t, err)
 				text := fmt.Sprintf("%+v %#v", err, err)
 				if strings.Contains(text, sign) || strings.Contains(text, "13800138000") || sign == "" {
 					t.Errorf("the signature %q or a phone number is shown: %s", sign, text)
 				}
 			})
+		}
+	}
+}
+
+func TestARefusalsTextThatIsNoTextIsNotShown(t *testing.T) {
+	t.Parallel()
+	for _, msg := range []string{`{"receiver_name":"张三丰"}`, `["张三丰"]`} {
+		_, err := decode(jushuitan.OpenAPI, `{"code":31415,"msg":`+msg+`}`)
+		if e := failure(t, err); e.Msg != "" {
+			t.Errorf("shown: %v", e)
 		}
 	}
 }

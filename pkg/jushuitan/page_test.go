@@ -91,6 +91,7 @@ func TestAnswersThatAreNoPage(t *testing.T) {
 		"a cut at an escape":            {`{"code":0,"msg":"\`, jushuitan.Cut},
 		"a cut before the code":         {`{"data":{"datas":[]},"code`, jushuitan.Cut},
 		"brackets that do not match":    {`{"code":0,"data":{"datas":[{"a":1]}}}`, jushuitan.NotJSON},
+		"brackets crossed in a row":     {`{"code":0,"data":{"datas":[{"a":[1}]]}}`, jushuitan.NotJSON},
 		"rows without a comma":          {`{"code":0,"data":{"datas":[{} {}]}}`, jushuitan.NotJSON},
 		"a comma without a row":         {`{"code":0,"data":{"datas":[{},]}}`, jushuitan.NotJSON},
 		"two documents":                 {`{"code":0}{"code":0}`, jushuitan.NotJSON},

@@ -12,25 +12,19 @@ const margin = 20 * time.Millisecond
 // moment between sending and answer, so a call's slot is taken before it is sent and given back a whole span after its answer. Thus
 // no span of the server's clock, fixed or sliding, holds more calls than slots, however long a request travels.
 type budget struct {
-	turn   chan struct{} // held by the one caller who waits for slots, so that callers are served in order of arrival
 	second chan struct{} // one element a call sent within the last second
 	minute chan struct{}
 }
 
 func newBudget(perSecond, perMinute int) *budget {
 	return &budget{
-		turn:   make(chan struct{}, 1),
 		second: make(chan struct{}, perSecond),
 		minute: make(chan struct{}, perMinute),
 	}
 }
 
-// take blocks until a call may be sent, or ctx ends. After a nil error the caller sends one call and then calls give.
+// take blocks until a call may be sent, or ctx ends; who came first goes first, as a channel serves its senders. After a nil error the caller sends one call and then calls give.
 func (b *budget) take(ctx context.Context) error {
-	if err := enter(ctx, b.turn); err != nil {
-		return err
-	}
-	defer leave(b.turn)
 	if err := enter(ctx, b.minute); err != nil {
 		return err
 	}
