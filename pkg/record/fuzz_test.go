@@ -9,8 +9,6 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/testing/protocmp"
 	"pgregory.net/rapid"
 
 	"juliu/pkg/record"
@@ -39,8 +37,8 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if diff := cmp.Diff(r, travel(t, r), protocmp.Transform()); diff != "" {
-			t.Fatalf("(-sent +received):\n%s", diff)
+		if sent, received := wire(t, r), wire(t, travel(t, r)); !bytes.Equal(sent, received) {
+			t.Fatalf("the envelope\n%q\nbecomes\n%q", sent, received)
 		}
 		agrees(t, r)
 	})
@@ -87,8 +85,8 @@ func FuzzScalars(f *testing.F) {
 			t.Fatal(err)
 		}
 		keepsDigits(t, s, string(quoted))
-		if n := json.Number(s); json.Valid([]byte(s)) && s != "" && strings.ContainsRune("-0123456789", rune(s[0])) {
-			keepsDigits(t, n.String(), n.String())
+		if json.Valid([]byte(s)) && strings.TrimSpace(s) == s && strings.IndexByte("-0123456789", s[0]) >= 0 {
+			keepsDigits(t, s, s)
 		}
 	})
 }
