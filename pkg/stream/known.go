@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"time"
@@ -48,11 +49,11 @@ type Known struct {
 // knownKey is a key of up to 15 bytes itself, with its length; of a longer one the first bytes of its SHA-256.
 type knownKey [16]byte
 
-// knownRow is a version and the first half of a content hash: 128 bits tell two contents of one version apart.
+// knownRow is a version and the beginning of a content hash: 64 bits tell two contents of one version of one key apart.
 type knownRow struct {
 	ts       int64
 	modified int64 // Unix nanoseconds, unknownTime when the row had none
-	hash     [16]byte
+	hash     uint64
 }
 
 const (
@@ -60,10 +61,13 @@ const (
 	hashedKey   = 0xFF
 )
 
+// NewKnown knows nothing.
+func NewKnown() *Known { return &Known{rows: map[knownKey]knownRow{}} }
+
 // LoadKnown learns what is stored by one pass over the headers of the records that were stored since a time, and keeps the keys whose
 // newest version was modified at or after it, or at an unknown time. Measured: RATE records a second.
 func LoadKnown(ctx context.Context, c *Conn, resource, source string, since time.Time) (*Known, error) {
-	k := &Known{rows: map[knownKey]knownRow{}}
+	k := NewKnown()
 	filter := recordPrefix + Escape(resource) + "." + Escape(source) + ".>"
 	last, err := c.lastMatch(ctx, filter)
 	if err != nil {
@@ -103,7 +107,7 @@ func (k *Known) Judge(r record.Record) Judgement {
 		return Older
 	case order > 0:
 		return Fresh
-	case [16]byte(r.Hash[:16]) == row.hash:
+	case binary.BigEndian.Uint64(r.Hash[:]) == row.hash:
 		return Equal
 	default:
 		return Fresh
@@ -126,7 +130,7 @@ func (k *Known) add(key string, v record.Version, hash record.Hash) {
 	if !v.Modified.IsZero() {
 		modified = v.Modified.UnixNano()
 	}
-	k.rows[short] = knownRow{ts: v.TS, modified: modified, hash: [16]byte(hash[:16])}
+	k.rows[short] = knownRow{ts: v.TS, modified: modified, hash: binary.BigEndian.Uint64(hash[:])}
 }
 
 // Forget drops the keys whose newest version was modified before a time. Keys modified at an unknown time stay.
