@@ -15,7 +15,7 @@ type Environment struct {
 	NATS stream.Config
 
 	Sink        string `default:"noop"         desc:"where records go: noop (counts them) or jsonl (a file)"                       envconfig:"LOADER_SINK"`
-	Workers     string `default:"8"            desc:"records written at once, each of another key; 1 to 256"                       envconfig:"LOADER_WORKERS"`
+	Workers     string `default:"8"            desc:"records written at once, each of another key; 1 to 64"                       envconfig:"LOADER_WORKERS"`
 	MaxAttempts string `default:"10"           desc:"after so many failures a record becomes a dead letter; an outage counts none" envconfig:"LOADER_MAX_ATTEMPTS"`
 	JSONLPath   string `default:"orders.jsonl" desc:"the file of the sink jsonl; one for each loader"                              envconfig:"LOADER_JSONL_PATH"`
 
@@ -53,7 +53,7 @@ func LoadConfig(sink string) (Config, error) {
 	cfg := Config{
 		NATS:        env.NATS,
 		Sink:        p.OneOf("LOADER_SINK", env.Sink, sinkNames()...),
-		Workers:     p.Int("LOADER_WORKERS", env.Workers, 1, 256),
+		Workers:     p.Int("LOADER_WORKERS", env.Workers, 1, 64),
 		MaxAttempts: p.Int("LOADER_MAX_ATTEMPTS", env.MaxAttempts, 1, 1000),
 		JSONLPath:   env.JSONLPath,
 		HTTPAddr:    env.HTTPAddr,

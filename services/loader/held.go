@@ -16,25 +16,38 @@ import (
 // keepAliveEvery is a third of the consumer's AckWait: two notes may get lost.
 const keepAliveEvery = 10 * time.Second
 
-// held is what this process has been given and has not settled. The server takes a delivery for lost after AckWait unless it hears
-// that the delivery is in progress.
+// held is what this process has been given and has not settled, up to inHand. The server takes a delivery for lost after AckWait
+// unless it hears that the delivery is in progress.
 type held struct {
+	places chan struct{}
+
 	mu         sync.Mutex
 	deliveries map[uint64]stream.Delivery
 }
 
-func newHeld() *held { return &held{deliveries: make(map[uint64]stream.Delivery)} }
+func newHeld() *held {
+	return &held{places: make(chan struct{}, inHand), deliveries: make(map[uint64]stream.Delivery)}
+}
 
-func (h *held) add(d stream.Delivery) {
+// add waits for a free place; it reports false when ctx ends first.
+func (h *held) add(ctx context.Context, d stream.Delivery) bool {
+	select {
+	case h.places <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.deliveries[d.Sequence] = d
+	return true
 }
 
+// remove frees the place of a settled delivery.
 func (h *held) remove(d stream.Delivery) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	delete(h.deliveries, d.Sequence)
+	h.mu.Unlock()
+	<-h.places
 }
 
 // keepAlive tells the server about what is held, until ctx ends.

@@ -27,8 +27,8 @@ const (
 	// prefetch is how many deliveries wait in the client. Nobody tells the server that those are in progress, so that even a sink that
 	// takes two records a second must get through them within the consumer's AckWait of 30 seconds.
 	prefetch = 32
-	// inHand bounds the deliveries in the workers' queues together. With prefetch it is a loader's share of the consumer's
-	// MaxAckPending of 4096: seven loaders before a slow sink, and none of them goes without.
+	// inHand bounds the deliveries that the workers hold together. With prefetch it is a loader's share of the consumer's MaxAckPending
+	// of 4096: seven loaders before a slow sink, and none of them goes without.
 	inHand = 512
 	// closePatience is how long the sink may take to close.
 	closePatience = 5 * time.Second
@@ -113,7 +113,7 @@ func (l *Loader) Run(intake, work context.Context) error {
 	var working, helping sync.WaitGroup
 	workers := make([]*worker, l.cfg.Workers)
 	for i := range workers {
-		w := &worker{Loader: l, queue: make(chan stream.Delivery, max(1, inHand/l.cfg.Workers)), fail: fail}
+		w := &worker{Loader: l, queue: make(chan stream.Delivery, inHand), fail: fail}
 		workers[i] = w
 		working.Go(func() { w.run(work, drained) })
 	}
@@ -132,13 +132,10 @@ func (l *Loader) Run(intake, work context.Context) error {
 	return errors.Join(err, l.closeSink(work))
 }
 
-// hand gives a delivery to a worker, and blocks while that one's queue is full: then nothing more is pulled.
+// hand gives a delivery to a worker. It blocks while the loader holds all it may: then nothing more is pulled.
 func (l *Loader) hand(work context.Context, w *worker, d stream.Delivery) {
-	l.held.add(d)
-	select {
-	case w.queue <- d:
-	case <-work.Done():
-		l.held.remove(d)
+	if l.held.add(work, d) {
+		w.queue <- d // has room for all that is held
 	}
 }
 

@@ -1,0 +1,195 @@
+package loader_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/embednats"
+	"juliu/pkg/record"
+	"juliu/pkg/stream"
+	juliuv1 "juliu/proto/juliu/v1"
+	"juliu/services/loader"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 90 * time.Second
+
+// bundle is a real server with the streams, and a journal to store records with.
+type bundle struct {
+	server  *embednats.Server
+	conn    *stream.Conn
+	journal *stream.Journal
+	log     *logrus.Logger
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	server, err := embednats.Start(t.Context(), embednats.Options{Dir: t.TempDir(), Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	b := &bundle{server: server, log: log}
+	b.conn = b.connect(t, "test")
+	if _, err := stream.Provision(t.Context(), b.conn, stream.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	if b.journal, err = stream.OpenJournal(t.Context(), b.conn, "sales-out", "main"); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *bundle) connect(t *testing.T, name string) *stream.Conn {
+	t.Helper()
+	conn, err := stream.Connect(t.Context(), stream.Config{URL: b.server.URL(), Name: name}, b.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+// store commits records, up to 999 at once.
+func (b *bundle) store(t *testing.T, records ...record.Record) {
+	t.Helper()
+	for len(records) > 0 {
+		n := min(len(records), stream.MaxRecords)
+		if err := b.journal.Commit(t.Context(), records[:n], &juliuv1.Checkpoint{}); err != nil {
+			t.Fatal(err)
+		}
+		records = records[n:]
+	}
+}
+
+// orders are records of n keys, one version each.
+func orders(t *testing.T, n int) []record.Record {
+	t.Helper()
+	all := make([]record.Record, n)
+	for i := range all {
+		all[i] = order(t, i+1, 1)
+	}
+	return all
+}
+
+// order is the ts-th version of a key.
+func order(t *testing.T, key, ts int) record.Record {
+	t.Helper()
+	at := time.Date(2026, time.January, 31, 16, 0, 0, 0, time.UTC)
+	row := fmt.Sprintf(`{"io_id":%d,"shop_id":%d,"ts":%d,"modified":"2026-02-01 00:00:00"}`, key, key%3, ts)
+	r, err := record.SalesOut().Decode("main", []byte(row), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// running is a loader at work.
+type running struct {
+	*loader.Loader
+
+	intake, work context.CancelFunc
+	ended        chan error
+}
+
+// start runs a loader on the stream; it stops with the test unless stop was called.
+func (b *bundle) start(t *testing.T, s *recorder, change ...func(*loader.Config)) *running {
+	t.Helper()
+	conn := b.connect(t, "loader")
+	consumer, err := stream.OpenConsumer(t.Context(), conn, stream.LiveConsumer, loader.Prefetch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run(t, loader.Deps{
+		Consumer: consumer, DeadLetters: conn, Sink: s, Lag: noLag, Log: b.log, Registerer: prometheus.NewRegistry(),
+	}, change...)
+}
+
+func noLag(context.Context) (uint64, error) { return 0, nil }
+
+// run runs a loader on whatever it is given.
+func run(t *testing.T, deps loader.Deps, change ...func(*loader.Config)) *running {
+	t.Helper()
+	cfg := loader.Config{Sink: "test", Workers: 4, MaxAttempts: 10}
+	for _, f := range change {
+		f(&cfg)
+	}
+	l, err := loader.New(deps, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &running{Loader: l, ended: make(chan error, 1)}
+	var intake, work context.Context
+	intake, r.intake = context.WithCancel(context.Background())
+	work, r.work = context.WithCancel(context.Background())
+	var once sync.WaitGroup
+	once.Go(func() { r.ended <- l.Run(intake, work) })
+	t.Cleanup(func() {
+		r.intake()
+		r.work()
+		once.Wait()
+	})
+	return r
+}
+
+// stop ends intake and waits until the loader has finished what it has in hand.
+func (r *running) stop(t *testing.T) {
+	t.Helper()
+	r.intake()
+	if err := r.wait(t); err != nil {
+		t.Fatalf("run: %v", err)
+	}
+}
+
+// wait returns what Run returns.
+func (r *running) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.ended:
+		return err
+	case <-time.After(patience):
+		t.Fatal("the loader does not end")
+		return nil
+	}
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, reached func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !reached() {
+		select {
+		case <-deadline.C:
+			t.Fatalf("waited in vain until %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// snapshot is the state of the stream and its consumer.
+func (b *bundle) snapshot(t *testing.T) stream.Snapshot {
+	t.Helper()
+	s, err := stream.TakeSnapshot(t.Context(), b.conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// untilLoaded waits until every record is acknowledged or dead-lettered.
+func (b *bundle) untilLoaded(t *testing.T) {
+	t.Helper()
+	until(t, "everything is loaded", func() bool { return b.snapshot(t).Lag() == 0 })
+}
