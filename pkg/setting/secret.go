@@ -38,24 +38,24 @@ func (p *Parser) Secret(name, value, file string) secret.Text {
 
 // secretFile reads a file that holds one secret.
 func (p *Parser) secretFile(name, path string) string {
-	file, err := os.Open(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		p.unreadable(name, err)
-		return ""
-	}
-	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
+	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		p.unreadable(name, err)
 		return ""
-	case !info.Mode().IsRegular():
+	case !info.Mode().IsRegular(): // opening a pipe would wait for its other end
 		p.Problem(name, "names something that is not a file", "give the path of a file that holds the secret alone")
 		return ""
 	case info.Mode().Perm()&writableByOthers != 0:
 		p.Problem(name, "names a file that others can write", "take the right away with chmod go-w, better with chmod 600")
 		return ""
 	}
+	file, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		p.unreadable(name, err)
+		return ""
+	}
+	defer func() { _ = file.Close() }()
 	text, err := io.ReadAll(io.LimitReader(file, maxSecret+1))
 	switch {
 	case err != nil:
