@@ -90,13 +90,19 @@ func (c caller) request(biz string) request {
 	return r
 }
 
+func (c caller) build(tb testing.TB, biz string) *http.Request {
+	tb.Helper()
+	r := c.request(biz)
+	return r.build(tb)
+}
+
 func hash(text string) string {
 	digest := md5.Sum([]byte(text))
 	return hex.EncodeToString(digest[:])
 }
 
-func (r request) build(t testing.TB) *http.Request {
-	t.Helper()
+func (r *request) build(tb testing.TB) *http.Request {
+	tb.Helper()
 	target, body, kind := r.path, r.body, "application/json"
 	if r.partner {
 		v := r.values
@@ -106,7 +112,8 @@ func (r request) build(t testing.TB) *http.Request {
 		target += "?" + v.Encode()
 	} else {
 		if !r.wrongSign {
-			text := r.key
+			var text strings.Builder
+			text.WriteString(r.key)
 			names := make([]string, 0, len(r.values))
 			for name := range r.values {
 				names = append(names, name)
@@ -114,10 +121,10 @@ func (r request) build(t testing.TB) *http.Request {
 			sort.Strings(names)
 			for _, name := range names {
 				if value := r.values.Get(name); value != "" && name != "sign" {
-					text += name + value
+					text.WriteString(name + value)
 				}
 			}
-			r.values.Set("sign", hash(text))
+			r.values.Set("sign", hash(text.String()))
 		}
 		body, kind = r.values.Encode(), "application/x-www-form-urlencoded;charset=UTF-8"
 	}
@@ -129,7 +136,7 @@ func (r request) build(t testing.TB) *http.Request {
 			body = r.values.Encode()
 		}
 	}
-	req := httptest.NewRequestWithContext(t.Context(), r.method, target, strings.NewReader(body))
+	req := httptest.NewRequestWithContext(tb.Context(), r.method, target, strings.NewReader(body))
 	req.Header.Set("Content-Type", kind)
 	req.RemoteAddr = r.ip + ":40000"
 	return req
@@ -211,19 +218,18 @@ func window(begin, end time.Time) string {
 
 // order is what tests look at in a row.
 type order struct {
-	IOID     *int64           `json:"io_id"`
-	OID      int64            `json:"o_id"`
-	SOID     string           `json:"so_id"`
-	ShopID   int64            `json:"shop_id"`
-	TS       int64            `json:"ts"`
-	Modified string           `json:"modified"`
-	IODate   *string          `json:"io_date"`
-	LID      *string          `json:"l_id"`
-	WaveID   *int64           `json:"wave_id"`
-	Status   string           `json:"status"`
-	WmsCoID  int64            `json:"wms_co_id"`
-	Dealer   string           `json:"drp_co_id_from"`
-	Items    []map[string]any `json:"items"`
+	IOID     *int64  `json:"io_id"`
+	OID      int64   `json:"o_id"`
+	SOID     string  `json:"so_id"`
+	ShopID   int64   `json:"shop_id"`
+	TS       int64   `json:"ts"`
+	Modified string  `json:"modified"`
+	IODate   *string `json:"io_date"`
+	LID      *string `json:"l_id"`
+	WaveID   *int64  `json:"wave_id"`
+	Status   string  `json:"status"`
+	WmsCoID  int64   `json:"wms_co_id"`
+	Dealer   string  `json:"drp_co_id_from"`
 }
 
 func (a reply) orders(t *testing.T) []order {

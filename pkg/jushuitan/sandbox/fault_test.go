@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"juliu/pkg/jushuitan/sandbox"
@@ -138,27 +140,31 @@ func TestAFaultDoesNotHideAWrongCall(t *testing.T) {
 	}
 }
 
-func TestDeepPagesAreSlow(t *testing.T) {
+func TestWaitsAreAsLongAsAsked(t *testing.T) {
 	t.Parallel()
-	c := newCaller(t, func(cfg *sandbox.Config) { cfg.Faults.SlowPages = time.Hour })
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for page, served := range map[string]int{"10": 0, "11": 0} {
-		r := c.request(c.day(`"page_size":1,"page_index":` + page + ","))
-		done := make(chan struct{})
-		w := httptest.NewRecorder()
-		go func() {
-			defer close(done)
-			req := r.build(t)
-			if page == "11" {
-				req = req.WithContext(ctx) // Would stall for ten hours.
-			}
-			c.ServeHTTP(w, req)
-		}()
-		<-done
-		if got := w.Body.Len(); page == "10" && got == 0 {
-			t.Errorf("page %s: %d bytes, want a page at once; served %d", page, got, served)
-		}
+	stall := sandbox.Odds{Rate: 1}
+	for name, c := range map[string]struct {
+		faults sandbox.Faults
+		page   int
+		want   time.Duration
+	}{
+		"a stall by default":     {sandbox.Faults{Stall: stall}, 1, 30 * time.Second},
+		"a stall as set":         {sandbox.Faults{Stall: stall, StallFor: time.Minute}, 1, time.Minute},
+		"the tenth page":         {sandbox.Faults{SlowPages: time.Second}, 10, 0},
+		"the eleventh page":      {sandbox.Faults{SlowPages: time.Second}, 11, 10 * time.Second},
+		"the hundred-first page": {sandbox.Faults{SlowPages: time.Second}, 101, 100 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				call := newCaller(t, func(cfg *sandbox.Config) { cfg.Faults = c.faults })
+				began := time.Now()
+				call.query(t, call.day(`"page_size":1,"page_index":`+strconv.Itoa(c.page)+","))
+				if took := time.Since(began); took != c.want {
+					t.Errorf("took %v, want %v", took, c.want)
+				}
+			})
+		})
 	}
 }
 
@@ -172,7 +178,7 @@ func TestACallerThatGivesUpChangesNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	w := httptest.NewRecorder()
-	c.ServeHTTP(w, c.request(c.day("")).build(t).WithContext(ctx))
+	c.ServeHTTP(w, c.build(t, c.day("")).WithContext(ctx))
 	for ioID, v := range c.Ledger().Final() {
 		if v.TS != before[ioID].TS || len(c.Ledger().Served(ioID)) != 0 {
 			t.Fatalf("order %s changed or counts as served", ioID)
@@ -187,7 +193,7 @@ func TestOddsAreKept(t *testing.T) {
 	c := newCaller(t, func(cfg *sandbox.Config) { cfg.Faults, cfg.Orders = faults, 3 })
 	const calls = 3000
 	for range calls {
-		c.ServeHTTP(httptest.NewRecorder(), c.request(`{"io_ids":[100001]}`).build(t))
+		c.ServeHTTP(httptest.NewRecorder(), c.build(t, `{"io_ids":[100001]}`))
 	}
 	struck, kinds := 0, map[string]bool{}
 	for call, n := range c.Ledger().Calls() {

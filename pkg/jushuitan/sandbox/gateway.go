@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	methodQuery  = "orders.out.simple.query"
-	routeOpenAPI = "/open/orders/out/simple/query"
-	routePartner = "/api/open/query.aspx"
-	maxBody      = 1 << 20
+	methodQuery   = "orders.out.simple.query"
+	methodRefresh = "refresh.token"
+	routeOpenAPI  = "/open/orders/out/simple/query"
+	routePartner  = "/api/open/query.aspx"
+	maxBody       = 1 << 20
 )
 
 // call is a business call as far as the checks in front of the query need it.
@@ -75,6 +76,10 @@ func (s *Sandbox) servePartner(w http.ResponseWriter, r *http.Request) {
 	}
 	if values.Get("partnerid") == s.cfg.AppKey {
 		c.rightful = signPartner(c.method, s.cfg.AppKey, c.token, c.timestamp, s.cfg.AppSecret.Reveal())
+	}
+	if c.method == methodRefresh {
+		s.renewPartner(w, r, c)
+		return
 	}
 	s.serveQuery(w, r, partner(), c)
 }
@@ -156,14 +161,21 @@ func checkPublic(d dialect, c call, now time.Time) refusal {
 	return refusal{}
 }
 
-// checkCaller is checks 4 to 7: token, whitelist, grant, rate.
+// checkCaller is checks 4 and 5: token and whitelist.
 func (s *Sandbox) checkCaller(c call, now time.Time) refusal {
 	switch {
 	case c.token != s.tokens.access || !s.tokens.alive(now):
 		return refuse(codeToken, "")
 	case len(s.cfg.AllowedIPs) > 0 && !slices.Contains(s.cfg.AllowedIPs, c.caller):
 		return refuse(codeIP, c.caller)
-	case s.cfg.Denied || c.method != methodQuery:
+	default:
+		return refusal{}
+	}
+}
+
+// checkRight is checks 6 and 7: grant and rate.
+func (s *Sandbox) checkRight(c call, now time.Time) refusal {
+	if s.cfg.Denied || c.method != methodQuery {
 		return refuse(codeDenied, "")
 	}
 	if code := s.limit.take(c.token, now); code != 0 {

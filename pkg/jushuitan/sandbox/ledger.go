@@ -138,7 +138,7 @@ func (l Ledger) Calls() map[Call]int {
 }
 
 func (l Ledger) version(f found) Version {
-	row := l.sandbox.catalogue.row(nil, f.id, f.created, f.version, extras{})
+	row := l.sandbox.catalogue.row(make([]byte, 0, 4096), f.id, f.created, f.version, extras{})
 	return Version{
 		TS:           f.version.ts,
 		Modified:     time.UnixMilli(f.version.modified).UTC(),

@@ -177,6 +177,7 @@ func TestAVersionAlwaysReadsTheSame(t *testing.T) {
 func TestFlawedRows(t *testing.T) {
 	t.Parallel()
 	text := func(pattern string) func([]byte) bool { return regexp.MustCompile(pattern).Match }
+	sound := rows(t, sandbox.Faults{}, nil)
 	for name, c := range map[string]struct {
 		faults  sandbox.Faults
 		flawed  func([]byte) bool
@@ -194,8 +195,8 @@ func TestFlawedRows(t *testing.T) {
 		"control characters": {sandbox.Faults{ControlCharacters: 1}, text(`[\x00-\x1f]`), true},
 		"no identity":        {sandbox.Faults{NoIdentity: 1}, text(`"io_id":null`), false},
 	} {
-		for _, row := range rows(t, sandbox.Faults{}, nil) {
-			if c.flawed(row) && name != "no items" {
+		for _, row := range sound {
+			if c.flawed(row) {
 				t.Fatalf("%s without the fault: %s", name, row)
 			}
 		}

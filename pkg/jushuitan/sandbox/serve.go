@@ -60,6 +60,9 @@ func (s *Sandbox) answer(d dialect, c call, struck fault) (query, answer, refusa
 	if r := s.checkCaller(c, now); r.code != 0 {
 		return query{}, answer{}, r
 	}
+	if r := s.checkRight(c, now); r.code != 0 {
+		return query{}, answer{}, r
+	}
 	if r := struck.refusal(c.caller); r.code != 0 {
 		return query{}, answer{}, r
 	}

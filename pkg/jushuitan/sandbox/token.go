@@ -41,18 +41,56 @@ func (s *Sandbox) issue(w http.ResponseWriter, r *http.Request) {
 func (s *Sandbox) renew(w http.ResponseWriter, r *http.Request) {
 	s.token(w, r, []string{"app_key", "timestamp", "charset", "grant_type", "refresh_token", "scope", "sign"}, func(now time.Time) refusal {
 		switch {
-		case s.cfg.ISV:
-			return refusal{codeInternal, "服务商应用禁止刷新access_token"}
 		case r.PostForm.Get("grant_type") != "refresh_token", r.PostForm.Get("scope") != "all":
 			return refusal{codeParameter, "grant_type或scope参数无法转换"}
 		case r.PostForm.Get("refresh_token") != s.tokens.refresh, !s.tokens.alive(now):
 			return refusal{codeToken, "refresh_token无效或已过期"}
-		case s.cfg.RefreshLastWeekOnly && s.tokens.expires.Sub(now) > refreshSpan:
-			return refusal{codeParameter, "access_token有效期大于7天，暂不能刷新"}
+		default:
+			return s.extend(now)
 		}
+	})
+}
+
+// extend begins the term of a living token anew.
+func (s *Sandbox) extend(now time.Time) refusal {
+	switch {
+	case s.cfg.ISV:
+		return refusal{codeInternal, "服务商应用禁止刷新access_token"}
+	case s.cfg.RefreshLastWeekOnly && s.tokens.expires.Sub(now) > refreshSpan:
+		return refusal{codeParameter, "access_token有效期大于7天，暂不能刷新"}
+	default:
 		s.tokens.expires = now.Add(s.cfg.TokenTTL)
 		return refusal{}
-	})
+	}
+}
+
+// renewPartner handles the old gateway's refresh.token, which names no refresh token: the access token itself asks. No source shows the
+// answer; this one says how long the token is good for.
+func (s *Sandbox) renewPartner(w http.ResponseWriter, r *http.Request, c call) {
+	s.mu.Lock()
+	now := s.now()
+	refused := checkPublic(partner(), c, now)
+	if refused.code == 0 {
+		refused = s.checkCaller(c, now)
+	}
+	if refused.code == 0 {
+		refused = s.extend(now)
+	}
+	left := s.tokens.expires.Sub(now)
+	s.calls[Call{Route: r.URL.Path, Code: refused.code}]++
+	s.mu.Unlock()
+	if refused.code != 0 {
+		writeJSON(w, partner().failure(refused))
+		return
+	}
+	e := encoder{}
+	e.open('{')
+	e.integer("code", 0)
+	e.boolean("issuccess", true)
+	e.text("msg", textSuccess)
+	e.integer("expires_in", int64(left/time.Second))
+	e.close('}')
+	writeJSON(w, e.bytes())
 }
 
 // token does what the token routes share: form, clock and signature before, the answer after the decision.

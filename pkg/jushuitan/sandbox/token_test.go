@@ -100,6 +100,32 @@ func TestATokenDiesInMidRun(t *testing.T) {
 	}
 }
 
+func TestThePartnerGatewayRefreshesByMethod(t *testing.T) {
+	t.Parallel()
+	refresh := func(c caller) reply {
+		c.partner = true
+		r := c.request("{}")
+		r.values.Set("method", "refresh.token")
+		return c.send(t, r)
+	}
+	c := newCaller(t, nil)
+	c.clock.add(month - time.Second)
+	if a := refresh(c); a.raw != `{"code":0,"issuccess":true,"msg":"执行成功","expires_in":2592000}` {
+		t.Fatalf("answer %s", a.raw)
+	}
+	c.clock.add(month - time.Second)
+	if a := c.query(t, c.day("")); a.Code != 0 {
+		t.Errorf("in the second term: code %d", a.Code)
+	}
+	c.clock.add(time.Second)
+	if a := refresh(c); a.Code != 100 {
+		t.Errorf("after it: code %d, want 100", a.Code)
+	}
+	if a := refresh(newCaller(t, func(cfg *sandbox.Config) { cfg.ISV = true })); a.Code != 150 {
+		t.Errorf("service provider: code %d, want 150", a.Code)
+	}
+}
+
 func TestTokenRoutesRefuse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
