@@ -5,6 +5,7 @@
 package logging
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,8 +32,8 @@ func New(level, format string, out io.Writer) (*logrus.Logger, error) {
 	if level != "" {
 		parsed, err := logrus.ParseLevel(level)
 		if err != nil {
-			//nolint:errorlint // logrus repeats the value in its error
-			return nil, fmt.Errorf("read log level: not a level; use debug, info, warn or error")
+			// logrus repeats the value in its error.
+			return nil, errors.New("read log level: not a level; use debug, info, warn or error")
 		}
 		log.SetLevel(parsed)
 	}

@@ -21,10 +21,10 @@ func TestTheLogIsJSONWhereNoPersonReadsIt(t *testing.T) {
 	}
 	log.WithField(logging.Page, 3).Debug("page read")
 	var line struct {
-		Time  time.Time
-		Level string
-		Msg   string
-		Page  int
+		Time  time.Time `json:"time"`
+		Level string    `json:"level"`
+		Msg   string    `json:"msg"`
+		Page  int       `json:"page"`
 	}
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatalf("not JSON: %v\n%s", err, out.String())

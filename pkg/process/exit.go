@@ -19,11 +19,11 @@ func ExitCode(err error) int {
 	if err == nil {
 		return ExitDone
 	}
-	var coded interface {
+	coded, ok := errors.AsType[interface {
 		error
 		ExitCode() int
-	}
-	if errors.As(err, &coded) {
+	}](err)
+	if ok {
 		return coded.ExitCode()
 	}
 	return ExitFailed

@@ -58,7 +58,8 @@ func TestTheCommandLineOfAService(t *testing.T) {
 		"it knows no other argument":   {[]string{"run"}, nil, 2, "", "loader: arguments not understood; run loader without any (settings come from the environment), or see loader --help\n"},
 		"nor more than one":            {[]string{"healthcheck", "now"}, nil, 2, "", "loader: arguments not understood; run loader without any (settings come from the environment), or see loader --help\n"},
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // Run takes over the signals of the process
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var out, errs bytes.Buffer
 			code := process.Main(t.Context(), process.Service{
 				Name: "loader", Help: "It loads.\n", Out: &out, Err: &errs, HTTPAddr: addr, Grace: time.Second,

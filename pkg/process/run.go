@@ -14,7 +14,7 @@ import (
 // a second signal: run then drops what it has in hand. From there on signals have their default effect, so a third one kills.
 //
 // After a stop was asked for, an error that is context.Canceled counts as nil: what was dropped is taken up again by the next run.
-// Run takes over the process's signals until it returns; it is not for concurrent use.
+// Run takes over the process's signals until it returns.
 func Run(parent context.Context, grace time.Duration, run func(intake, work context.Context) error) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -18,15 +18,13 @@ const (
 	DefaultHTTPAddr = ":8080"
 	// NoHTTP is the HTTP_ADDR of a process that shall not listen.
 	NoHTTP = "off"
-	// closeTimeout is how long Close waits for requests in hand.
-	closeTimeout = 2 * time.Second
 )
 
 // Server serves /healthz, /livez, /readyz and /metrics.
 type Server struct {
 	server   *http.Server
 	listener net.Listener
-	done     chan error
+	done     chan struct{}
 }
 
 // ListenError means that HTTP_ADDR cannot be listened on.
@@ -74,9 +72,12 @@ func Listen(ctx context.Context, addr string, health *Health, metrics prometheus
 			IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 		},
 		listener: listener,
-		done:     make(chan error, 1),
+		done:     make(chan struct{}),
 	}
-	go func() { s.done <- s.server.Serve(listener) }()
+	go func() {
+		defer close(s.done)
+		_ = s.server.Serve(listener) // it ends with Close
+	}()
 	return s, nil
 }
 
@@ -88,15 +89,12 @@ func (s *Server) Addr() string {
 	return s.listener.Addr().String()
 }
 
-// Close ends the server and waits for it: up to 2 s for requests in hand. It may be called once.
+// Close ends the server and waits for it. Requests in hand are cut: nobody needs the health of a process that ends. It may be called
+// more than once.
 func (s *Server) Close() {
 	if s.server == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	if err := s.server.Shutdown(ctx); err != nil {
-		_ = s.server.Close() // requests that do not end are cut
-	}
+	_ = s.server.Close() // its error is that of the listener, which is gone either way
 	<-s.done
 }

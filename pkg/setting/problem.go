@@ -19,7 +19,7 @@ type Problem struct {
 func (p Problem) String() string { return p.Name + " " + p.Fault + "; " + p.Remedy }
 
 // Problems is the error of settings that cannot be used, all of them at once.
-type Problems struct {
+type Problems struct { //nolint:errname // the word of the operator, and of Parser
 	// All is in the order in which they were found, and not empty.
 	All []Problem
 }

@@ -22,6 +22,7 @@ import (
 func TestJSONLKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	sinktest.Run(t, func(t *testing.T) sinktest.Subject {
+		t.Helper()
 		path := filepath.Join(t.TempDir(), "orders.jsonl")
 		return sinktest.Subject{
 			Sink: open(t, path), Keeps: sinktest.All,
@@ -53,10 +54,11 @@ func readLines(t *testing.T, path string) []sinktest.Stored {
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
 		var line struct {
-			Sequence              uint64
-			Published             time.Time
-			Source, Resource, Key string
-			Order                 json.RawMessage
+			Sequence uint64          `json:"sequence"`
+			Source   string          `json:"source"`
+			Resource string          `json:"resource"`
+			Key      string          `json:"key"`
+			Order    json.RawMessage `json:"order"`
 		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			t.Fatalf("line %d: %v", len(all)+1, err)

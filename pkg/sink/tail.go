@@ -11,7 +11,7 @@ import (
 const (
 	// lineStart is how every line of ours begins.
 	lineStart = `{"sequence":`
-	// tailStep is how much of the end is looked at at once.
+	// tailStep is how much of the end is read at once.
 	tailStep = 64 << 10
 )
 

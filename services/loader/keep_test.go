@@ -133,6 +133,9 @@ func TestRecordsThatFailedTwiceAreWrittenAlone(t *testing.T) {
 			after = append(after, batch)
 		}
 	}
+	if len(s.faults) > 0 {
+		t.Errorf("faults: %v", s.faults)
+	}
 	if len(after) < 3 || len(after[0]) != 1 || len(after[1]) != 1 {
 		t.Errorf("batches %v, want 4 and 5 alone", s.batches)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,7 +27,7 @@ func binary(t *testing.T) string {
 func command(t *testing.T, path string, env ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), path)
-	cmd.Env = append(env, "HTTP_ADDR=off", "LOG_LEVEL=warn")
+	cmd.Env = slices.Concat(env, []string{"HTTP_ADDR=off", "LOG_LEVEL=warn"})
 	out := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = out, out
 	return cmd, out
@@ -41,7 +42,9 @@ func lines(t *testing.T, path string) map[string]int {
 	}
 	keys := map[string]int{}
 	for text := range strings.SplitSeq(strings.TrimSuffix(string(text), "\n"), "\n") {
-		var line struct{ Key string }
+		var line struct {
+			Key string `json:"key"`
+		}
 		if text == "" || json.Unmarshal([]byte(text), &line) != nil {
 			continue // the loader is writing it
 		}

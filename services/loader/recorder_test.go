@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"juliu/pkg/record"
@@ -66,16 +67,16 @@ func (r *recorder) enter(batch []record.Record) {
 		r.faults = append(r.faults, "a write after Close")
 	}
 	sequences := make([]uint64, len(batch))
-	mine := map[string]uint64{}
+	mine := map[string]bool{}
 	for i, one := range batch {
 		sequences[i] = one.Sequence
-		if last, ok := mine[one.Key]; ok && last > one.Sequence {
-			r.faults = append(r.faults, "a batch with a key's versions out of order")
-		} else if !ok && r.writing[one.Key] {
+		if r.writing[one.Key] && !mine[one.Key] {
 			r.faults = append(r.faults, "two writes of one key at once")
 		}
-		mine[one.Key] = one.Sequence
-		r.writing[one.Key] = true
+		mine[one.Key], r.writing[one.Key] = true, true
+	}
+	if !slices.IsSorted(sequences) {
+		r.faults = append(r.faults, "a batch that is not in the stream's order")
 	}
 	r.batches = append(r.batches, sequences)
 }

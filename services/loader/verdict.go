@@ -49,11 +49,11 @@ type verdict struct {
 
 // judge decides by the sink's error for one record, and by how often the record was delivered, this time included.
 func judge(err error, attempt, maxAttempts int) verdict {
-	var unavailable *sink.UnavailableError
+	unavailable, isUnavailable := errors.AsType[*sink.UnavailableError](err)
 	switch {
 	case err == nil:
 		return verdict{action: done}
-	case errors.As(err, &unavailable):
+	case isUnavailable:
 		return verdict{action: pause, after: unavailable.RetryAfter}
 	case errors.Is(err, sink.ErrRejected):
 		return verdict{action: reject, class: classRejected, reason: err.Error()}

@@ -166,10 +166,10 @@ func (w *worker) write(work context.Context, batch []stream.Delivery) []error {
 	timer.ObserveDuration()
 	w.metrics.batchRecords.Observe(float64(len(batch)))
 
-	var partly *sink.BatchError
+	partly, isPartly := errors.AsType[*sink.BatchError](err)
 	switch {
 	case err == nil:
-	case errors.As(err, &partly):
+	case isPartly:
 		for i, cause := range partly.Failed {
 			if i >= 0 && i < len(errs) {
 				errs[i] = cause
@@ -215,8 +215,7 @@ func (w *worker) settle(work context.Context, d stream.Delivery, v verdict) {
 // reject keeps the dead letter first and terminates only what is kept.
 func (w *worker) reject(work context.Context, d stream.Delivery, v verdict) error {
 	if err := w.deps.DeadLetters.KeepDelivery(work, d, v.reason, v.class); err != nil {
-		var denied *stream.PermissionError
-		if errors.As(err, &denied) {
+		if _, denied := errors.AsType[*stream.PermissionError](err); denied {
 			w.fail(fmt.Errorf("keep a dead letter: %w", err))
 		}
 		w.log(d).WithError(err).WithField(logging.Wait, keepAgain.String()).Warn("dead letter not kept; the record comes again")
