@@ -1,0 +1,97 @@
+package extractor
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the extractor's figures. They carry no order ids and no personal data.
+type metrics struct {
+	calls, commits, stored, equal, older, rejected, surprises prometheus.Counter
+	splits, rereads, restless                                 prometheus.Counter
+	failures                                                  *prometheus.CounterVec
+	cursor, newestModified                                    prometheus.Gauge
+
+	storedCount, newestUnix, cursorUnix, lookUnix atomic.Int64
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "juliu", Subsystem: "extractor", Name: name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "juliu", Subsystem: "extractor", Name: name, Help: help})
+	}
+	m := &metrics{
+		calls:     counter("pages_read_total", "Pages of the ERP read."),
+		commits:   counter("commits_total", "Commits of records and checkpoint."),
+		stored:    counter("records_stored_total", "Records stored on the stream."),
+		equal:     counter("rows_equal_total", "Rows dropped because the same version is stored."),
+		older:     counter("rows_older_total", "Rows dropped because a newer version is stored."),
+		rejected:  counter("rows_rejected_total", "Rows without identity, kept in the dead letters."),
+		surprises: counter("field_surprises_total", "Values that did not fit their field; they stand in the raw row."),
+		splits:    counter("windows_split_total", "Windows read in halves because they were deep or restless."),
+		rereads:   counter("windows_reread_total", "Passes over a window that were repeated because rows entered it."),
+		restless:  counter("windows_restless_total", "Seconds whose count never agreed with their rows."),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "juliu", Subsystem: "extractor", Name: "failures_total", Help: "Failed steps by kind; each is tried again.",
+		}, []string{"kind"}),
+		cursor:         gauge("cursor_timestamp_seconds", "Everything modified before this time has been read."),
+		newestModified: gauge("newest_modified_timestamp_seconds", "Modification time of the newest record stored."),
+	}
+	for _, c := range []prometheus.Collector{
+		m.calls, m.commits, m.stored, m.equal, m.older, m.rejected, m.surprises, m.splits, m.rereads, m.restless, m.failures, m.cursor, m.newestModified,
+	} {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// committed notes a commit: how many records, the newest of their modification times (or zero), and the cursor.
+func (m *metrics) committed(records int, newest, cursor time.Time) {
+	m.commits.Inc()
+	m.stored.Add(float64(records))
+	m.storedCount.Add(int64(records))
+	m.cursor.Set(float64(cursor.Unix()))
+	m.cursorUnix.Store(cursor.UnixNano())
+	if n := newest.UnixNano(); !newest.IsZero() && n > m.newestUnix.Load() {
+		m.newestUnix.Store(n)
+		m.newestModified.Set(float64(newest.Unix()))
+	}
+}
+
+// lookedBack notes a step that read the past again; began is when it began.
+func (m *metrics) lookedBack(began time.Time) { m.lookUnix.Store(began.UnixNano()) }
+
+// Stats is a look at a running extractor.
+type Stats struct {
+	// Stored counts the records stored since the start of the process.
+	Stored int64
+	// Cursor: everything modified before it has been read; zero before the first commit.
+	Cursor time.Time
+	// Newest is the modification time of the newest record stored; zero before the first.
+	Newest time.Time
+	// LookedBack is when the last step began that also read the past again: what was visible then, and not later than settle+overlap,
+	// is stored. Zero before the first.
+	LookedBack time.Time
+}
+
+// Stats is safe for concurrent use.
+func (e *Extractor) Stats() Stats {
+	return Stats{
+		Stored: e.metrics.storedCount.Load(), Cursor: unixNano(e.metrics.cursorUnix.Load()),
+		Newest: unixNano(e.metrics.newestUnix.Load()), LookedBack: unixNano(e.metrics.lookUnix.Load()),
+	}
+}
+
+func unixNano(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n).UTC()
+}

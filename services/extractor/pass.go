@@ -1,0 +1,124 @@
+package extractor
+
+import (
+	"context"
+
+	"juliu/pkg/jushuitan"
+)
+
+// pass is one walk over a window's pages, from the last to the first.
+type pass struct {
+	reader *reader
+	window Window
+	// last is the highest page that has rows; 1 when the window is empty.
+	last int
+	// count is the newest data_count; 0 while the vendor names none.
+	count    int
+	grew     bool
+	rows     []row
+	distinct map[string]struct{}
+}
+
+// find asks for page 1 to learn where the window ends, then reads its last page. A window of one page is thereby read whole.
+func (p *pass) find(ctx context.Context) error {
+	page, err := p.reader.page(ctx, p.window, 1)
+	if err != nil {
+		return err
+	}
+	p.last = 1
+	if !mayHaveMore(page, 1, p.reader.size) {
+		p.keep(page)
+		return nil
+	}
+	p.note(page)
+	p.last = max(2, pagesOf(page, p.reader.size))
+	if p.last > maxPages && p.window.span() > minSpan {
+		return nil
+	}
+	for {
+		page, err := p.reader.page(ctx, p.window, p.last)
+		if err != nil {
+			return err
+		}
+		if !mayHaveMore(page, p.last, p.reader.size) {
+			p.keep(page)
+			return nil
+		}
+		// The counts were wrong or the window grew: the end lies higher. Only a walk that begins at the end misses nothing.
+		p.note(page)
+		p.last++
+	}
+}
+
+// walk reads the pages below the last one, down to page 1.
+func (p *pass) walk(ctx context.Context) error {
+	for index := p.last - 1; index >= 1; index-- {
+		page, err := p.reader.page(ctx, p.window, index)
+		if err != nil {
+			return err
+		}
+		p.keep(page)
+	}
+	return nil
+}
+
+// settled says whether the pass saw everything: nothing entered the window, and there are as many rows as the vendor counts.
+func (p *pass) settled() bool { return !p.grew && len(p.distinct) >= p.count }
+
+func (p *pass) keep(page jushuitan.Page) {
+	p.note(page)
+	now := p.reader.now()
+	for _, raw := range page.Rows {
+		p.rows = append(p.rows, row{raw: raw, fetchedAt: now})
+		p.distinct[string(raw)] = struct{}{}
+	}
+}
+
+// note remembers the vendor's count and whether it grew.
+func (p *pass) note(page jushuitan.Page) {
+	if page.DataCount == nil {
+		return
+	}
+	if p.count > 0 && *page.DataCount > p.count {
+		p.grew = true
+	}
+	p.count = *page.DataCount
+}
+
+// mayHaveMore says whether rows may stand behind page index. The vendor's has_next, page_count and data_count are each known to be absent
+// or wrong, so any of them that says so is believed, and an empty page ends the walk.
+func mayHaveMore(page jushuitan.Page, index, size int) bool {
+	if len(page.Rows) == 0 {
+		return false
+	}
+	counted := page.DataCount != nil || page.PageCount != nil
+	switch {
+	case page.HasNext != nil && *page.HasNext:
+		return true
+	case counted:
+		return pagesOf(page, size) > index
+	default:
+		return len(page.Rows) >= pageSize(page, size)
+	}
+}
+
+// pagesOf is how many pages the vendor's counts speak of, the larger of the two; 0 when it names none.
+func pagesOf(page jushuitan.Page, size int) int {
+	pages := 0
+	if page.PageCount != nil {
+		pages = *page.PageCount
+	}
+	if page.DataCount != nil {
+		size = pageSize(page, size)
+		pages = max(pages, (*page.DataCount+size-1)/size)
+	}
+	return pages
+}
+
+// pageSize is the size that the vendor used, which may be smaller than the one asked for.
+func pageSize(page jushuitan.Page, asked int) int {
+	if page.Size > 0 {
+		return min(page.Size, asked)
+	}
+	return asked
+}

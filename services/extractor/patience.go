@@ -1,0 +1,74 @@
+package extractor
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/jushuitan"
+	"juliu/pkg/logging"
+	"juliu/pkg/stream"
+)
+
+const (
+	// minWait and maxWait bound the back-off: 1 s, 2 s, 4 s … 60 s, each with up to a quarter more at random.
+	minWait = time.Second
+	maxWait = time.Minute
+	// triesAtStart is how often a refusal is borne before anything was ever read: the operator who just set the secret wants the answer
+	// within seconds. One repeat tells a wrong setting from a moment's trouble.
+	triesAtStart = 2
+	// triesLater is how often a refusal is borne in a running system: about two minutes of back-off.
+	triesLater = 7
+)
+
+// patience decides after a step whether to go on at once, to wait, or to give up.
+type patience struct {
+	log      logrus.FieldLogger
+	failures *prometheus.CounterVec
+	// quiet counts the failures since the last success.
+	quiet int
+	// proven is set by the first success: the settings were right once.
+	proven bool
+}
+
+// judge returns how long to wait before the next step, or the error that ends the extractor.
+func (p *patience) judge(err error) (time.Duration, error) {
+	if err == nil {
+		p.quiet, p.proven = 0, true
+		return 0, nil
+	}
+	p.quiet++
+	if final(err) {
+		return 0, err
+	}
+	wait := min(minWait<<min(p.quiet-1, 10), maxWait)
+	wait += rand.N(wait / 4) //nolint:gosec // jitter needs no secrecy
+	remedy := ""
+	if refusal, ok := errorAs[*jushuitan.Error](err); ok {
+		tries := triesAtStart
+		if p.proven {
+			tries = triesLater
+		}
+		if !refusal.Retryable() && p.quiet >= tries {
+			return 0, fmt.Errorf("%w; %s", err, refusal.Remedy())
+		}
+		wait = max(wait, refusal.RetryAfter)
+		remedy = refusal.Remedy()
+		p.failures.WithLabelValues(string(refusal.Kind)).Inc()
+	} else {
+		p.failures.WithLabelValues("other").Inc()
+	}
+	p.log.WithError(err).WithFields(logrus.Fields{logging.Wait: wait.Round(time.Millisecond).String(), logging.Remedy: remedy}).Warn("extraction waits")
+	return wait, nil
+}
+
+// final says that waiting cannot help.
+func final(err error) bool {
+	_, skewed := errorAs[*SkewError](err)
+	_, refused := errorAs[*stream.PermissionError](err)
+	return errors.Is(err, stream.ErrFenced) || skewed || refused
+}

@@ -1,0 +1,245 @@
+package extractor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+	"pgregory.net/rapid"
+
+	"juliu/pkg/jushuitan"
+)
+
+// shelf is the least that a moving result set is: rows ordered by modification time, changed before each call. The sandbox plays the
+// whole ERP; here every interleaving of changes and calls is drawn.
+type shelf struct {
+	rows   []shelfRow
+	before func(call int)
+	calls  int
+	// counts says whether data_count and page_count are given; moreText whether has_next is.
+	counts, hasNext bool
+}
+
+type shelfRow struct {
+	id       int
+	modified time.Time
+}
+
+func (s *shelf) Query(_ context.Context, _ jushuitan.Endpoint, biz any) (jushuitan.Page, error) {
+	q, ok := biz.(jushuitan.SalesOutQuery)
+	if !ok {
+		return jushuitan.Page{}, fmt.Errorf("unexpected query %T", biz)
+	}
+	s.calls++
+	if s.before != nil {
+		s.before(s.calls)
+	}
+	slices.SortFunc(s.rows, func(a, b shelfRow) int {
+		if c := a.modified.Compare(b.modified); c != 0 {
+			return c
+		}
+		return a.id - b.id
+	})
+	var in [][]byte
+	for _, r := range s.rows {
+		if !r.modified.Before(q.Begin.Time) && !r.modified.After(q.End.Time) {
+			in = append(in, fmt.Appendf(nil, "%d@%d", r.id, r.modified.Unix()))
+		}
+	}
+	page := jushuitan.Page{Index: q.PageIndex, Size: q.PageSize}
+	count, pages := len(in), (len(in)+q.PageSize-1)/q.PageSize
+	from := min((q.PageIndex-1)*q.PageSize, count)
+	page.Rows = in[from:min(from+q.PageSize, count)]
+	if s.counts {
+		page.DataCount, page.PageCount = &count, &pages
+	}
+	if s.hasNext {
+		more := q.PageIndex < pages
+		page.HasNext = &more
+	}
+	return page, nil
+}
+
+func newReader(erp ERP, size int) *reader {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		panic(err)
+	}
+	return &reader{erp: erp, resource: Resources()[0], size: size, now: func() time.Time { return noon }, log: log, metrics: m}
+}
+
+// fill puts n rows into the ten minutes after noon.
+func (s *shelf) fill(n int, at func(i int) time.Duration) {
+	for i := range n {
+		s.rows = append(s.rows, shelfRow{id: i, modified: noon.Add(at(i)).Truncate(time.Second)})
+	}
+}
+
+// readAll reads a window slice by slice, as a Poller does.
+func readAll(ctx context.Context, r *reader, w Window) (map[string]bool, error) {
+	seen := map[string]bool{}
+	for begin := w.Begin; begin.Before(w.End); {
+		rows, read, err := r.read(ctx, Window{Begin: begin, End: w.End})
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			seen[string(row.raw)] = true
+		}
+		begin = read.End
+	}
+	return seen, nil
+}
+
+func TestReaderSeesEveryRowThatRests(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := &shelf{counts: rapid.Bool().Draw(t, "counts"), hasNext: rapid.Bool().Draw(t, "has_next")}
+		n := rapid.IntRange(0, 400).Draw(t, "rows")
+		s.fill(n, func(int) time.Duration { return time.Duration(rapid.IntRange(0, 600).Draw(t, "at")) * time.Second })
+		rested := map[string]bool{}
+		for _, r := range s.rows {
+			rested[fmt.Sprintf("%d@%d", r.id, r.modified.Unix())] = true
+		}
+		s.before = func(int) { // rows are changed between any two calls: they leave the window
+			for range rapid.IntRange(0, 5).Draw(t, "changes") {
+				if len(s.rows) == 0 {
+					return
+				}
+				i := rapid.IntRange(0, len(s.rows)-1).Draw(t, "changed")
+				delete(rested, fmt.Sprintf("%d@%d", s.rows[i].id, s.rows[i].modified.Unix()))
+				s.rows[i].modified = noon.Add(time.Hour)
+			}
+		}
+		r := newReader(s, 10)
+		w := Window{Begin: noon.Add(-edge), End: noon.Add(601 * time.Second)}
+		seen, err := readAll(context.Background(), r, w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id := range rested {
+			if !seen[id] {
+				t.Fatalf("row %s never moved and was not read", id)
+			}
+		}
+	})
+}
+
+func TestReaderSeesRowsThatEnterTheWindow(t *testing.T) {
+	t.Parallel()
+	s := &shelf{counts: true, hasNext: true}
+	s.fill(60, func(i int) time.Duration { return time.Duration(i*10) * time.Second })
+	s.before = func(call int) {
+		if call == 4 { // a late commit at the window's front pushes rows back, onto pages that were read already
+			s.rows = append(s.rows, shelfRow{id: 1000, modified: noon.Add(time.Second)})
+		}
+	}
+	seen, err := readAll(t.Context(), newReader(s, 10), Window{Begin: noon, End: noon.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 61 {
+		t.Fatalf("read %d rows, want 61", len(seen))
+	}
+}
+
+// The proof that the tests above can fail: the walk from the first page, which every integration uses today, loses rows.
+func TestAForwardWalkLosesRows(t *testing.T) {
+	t.Parallel()
+	s := &shelf{counts: true, hasNext: true}
+	s.fill(60, func(i int) time.Duration { return time.Duration(i*10) * time.Second })
+	s.before = func(call int) {
+		if call == 2 {
+			s.rows[0].modified = noon.Add(2 * time.Hour)
+		}
+	}
+	r := newReader(s, 10)
+	seen := map[string]bool{}
+	for index := 1; index <= 6; index++ {
+		page, err := r.page(t.Context(), Window{Begin: noon, End: noon.Add(time.Hour)}, index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, raw := range page.Rows {
+			seen[string(raw)] = true
+		}
+	}
+	if len(seen) == 60 {
+		t.Fatal("a forward walk lost nothing: the test does not move rows")
+	}
+}
+
+func TestReaderCountsItsCalls(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ rows, size, calls int }{
+		"an empty window costs one call":        {0, 10, 1},
+		"one page costs one call":               {10, 10, 1},
+		"three pages cost one call more":        {25, 10, 4},
+		"exactly three pages cost one more":     {30, 10, 4},
+		"twenty pages are one slice":            {200, 10, 21},
+		"a deep window is halved until it fits": {400, 10, 47},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &shelf{counts: true, hasNext: true}
+			s.fill(c.rows, func(i int) time.Duration { return time.Duration(i) * time.Second })
+			seen, err := readAll(t.Context(), newReader(s, c.size), Window{Begin: noon.Add(-time.Second), End: noon.Add(400 * time.Second)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(seen) != c.rows || s.calls > c.calls {
+				t.Fatalf("read %d rows in %d calls, want %d in at most %d", len(seen), s.calls, c.rows, c.calls)
+			}
+		})
+	}
+}
+
+func TestReaderBelievesNoSingleSignal(t *testing.T) {
+	t.Parallel()
+	yes, no, three, one := true, false, 30, 1
+	full := make([][]byte, 10)
+	cases := map[string]struct {
+		page jushuitan.Page
+		more bool
+	}{
+		"no signal and a full page":                {jushuitan.Page{Rows: full}, true},
+		"no signal and a short page":               {jushuitan.Page{Rows: full[:3]}, false},
+		"has_next false but the count says more":   {jushuitan.Page{Rows: full, HasNext: &no, DataCount: &three}, true},
+		"has_next true beyond the count":           {jushuitan.Page{Rows: full, HasNext: &yes, PageCount: &one}, true},
+		"has_next true on an empty page":           {jushuitan.Page{HasNext: &yes, DataCount: &three}, false},
+		"has_next false and a full page, no count": {jushuitan.Page{Rows: full, HasNext: &no}, true},
+		"the vendor's smaller page size counts":    {jushuitan.Page{Rows: full[:5], Size: 5}, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := mayHaveMore(c.page, 1, 10); got != c.more {
+				t.Fatalf("may have more: %v, want %v", got, c.more)
+			}
+		})
+	}
+}
+
+func TestReaderRefusesAClockFarFromTheERPs(t *testing.T) {
+	t.Parallel()
+	r := newReader(skewed{}, 10)
+	_, _, err := r.read(t.Context(), Window{Begin: noon, End: noon.Add(time.Hour)})
+	if err == nil || !strings.Contains(err.Error(), "NTP") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+type skewed struct{}
+
+func (skewed) Query(context.Context, jushuitan.Endpoint, any) (jushuitan.Page, error) {
+	return jushuitan.Page{ServerTime: noon.Add(-2 * time.Minute)}, nil
+}

@@ -1,0 +1,65 @@
+package juliu
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"juliu/pkg/process"
+)
+
+// App is the command with everything that it takes from outside.
+type App struct {
+	// Out takes results, Err takes notes and errors.
+	Out, Err io.Writer
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Run carries out one command line (without the program's name) and returns the exit code: 0 done, 1 failed, 2 bad usage or
+// configuration, 3 fenced. An error is told on Err in one line that says what to do.
+func (a App) Run(ctx context.Context, args []string) int {
+	started := false
+	root := a.root(&started)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	_, _ = fmt.Fprintf(a.Err, "juliu: %v\n", err)
+	if !started {
+		_, _ = fmt.Fprintln(a.Err, "Run 'juliu --help' for the commands and 'juliu COMMAND --help' for its flags.")
+		return process.ExitUsage
+	}
+	return process.ExitCode(err)
+}
+
+const rootHelp = `juliu takes every outbound order of a Jushuitan (聚水潭) merchant onto a NATS JetStream stream, and from there into a sink.
+
+Try it, nothing else needed:
+  juliu up                 a NATS server, a simulated ERP, the extractor and the loader, in one process
+  juliu read --last 5      the newest orders on the stream
+
+With a real ERP set JST_BASE_URL, JST_APP_KEY, JST_APP_SECRET, JST_ACCESS_TOKEN and EXTRACTOR_START; docs/configuration.md lists all settings.`
+
+// root builds the command tree; started is set once the command line was understood.
+func (a App) root(started *bool) *cobra.Command {
+	root := &cobra.Command{
+		Use:               "juliu",
+		Short:             "Jushuitan orders onto NATS JetStream, and into a sink",
+		Long:              rootHelp,
+		Args:              cobra.NoArgs,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRun:  func(*cobra.Command, []string) { *started = true },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	root.AddCommand(a.up(), a.read(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
+	return root
+}

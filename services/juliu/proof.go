@@ -1,0 +1,96 @@
+package juliu
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"juliu/pkg/jushuitan/sandbox"
+	"juliu/pkg/stream"
+)
+
+// Proof compares a stream with the ledger of the sandbox that fed it.
+type Proof struct {
+	// Orders is how many orders the sandbox ever showed.
+	Orders int
+	// Records is how many records the stream holds.
+	Records int
+	// Missing counts orders whose newest version is not on the stream.
+	Missing int
+	// Altered counts newest versions whose bytes differ from those that the sandbox served.
+	Altered int
+	// Duplicate counts records that repeat a version and content stored before.
+	Duplicate int
+	// Regressed counts records that are older than one stored before them for the same order.
+	Regressed int
+	// Examples are a few offending io_ids.
+	Examples []string
+}
+
+// OK reports that nothing is missing, altered, duplicate or out of order.
+func (p Proof) OK() bool { return p.Missing+p.Altered+p.Duplicate+p.Regressed == 0 }
+
+// String is the proof in one line.
+func (p Proof) String() string {
+	line := fmt.Sprintf("%d orders in the ERP, %d records on the stream: %d missing, %d altered, %d duplicate, %d out of order",
+		p.Orders, p.Records, p.Missing, p.Altered, p.Duplicate, p.Regressed)
+	if len(p.Examples) > 0 {
+		line += fmt.Sprintf(" (for example %v)", p.Examples)
+	}
+	return line
+}
+
+// Prove reads the whole stream of one source and holds it against the ledger.
+func Prove(ctx context.Context, conn *stream.Conn, source string, ledger sandbox.Ledger) (Proof, error) {
+	type seen struct {
+		ts   int64
+		body [sha256.Size]byte
+	}
+	proof := Proof{}
+	newest := map[string]seen{}
+	versions := map[string]map[seen]bool{}
+	err := stream.Read(ctx, conn, stream.ReadOptions{Source: source}, func(d stream.Delivery) error {
+		if d.Err != nil {
+			return fmt.Errorf("read record %d: %w", d.Sequence, d.Err)
+		}
+		proof.Records++
+		r := d.Record
+		s := seen{ts: r.Version.TS, body: sha256.Sum256(r.Raw)}
+		if versions[r.Key] == nil {
+			versions[r.Key] = map[seen]bool{}
+		}
+		if versions[r.Key][s] {
+			proof.Duplicate++
+			proof.offend(r.Key)
+		}
+		versions[r.Key][s] = true
+		if s.ts < newest[r.Key].ts {
+			proof.Regressed++
+			proof.offend(r.Key)
+			return nil
+		}
+		newest[r.Key] = s
+		return nil
+	})
+	if err != nil {
+		return Proof{}, err
+	}
+	for key, final := range ledger.Final() {
+		proof.Orders++
+		switch got, ok := newest[key]; {
+		case !ok || got.ts != final.TS:
+			proof.Missing++
+			proof.offend(key)
+		case got.body != final.SHA256:
+			proof.Altered++
+			proof.offend(key)
+		}
+	}
+	return proof, nil
+}
+
+func (p *Proof) offend(key string) {
+	if len(p.Examples) < 5 {
+		p.Examples = append(p.Examples, key)
+	}
+}

@@ -1,0 +1,160 @@
+package juliu
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"juliu/pkg/embednats"
+	"juliu/pkg/stream"
+)
+
+const readHelp = `read prints orders from the stream, oldest first. It takes nothing from it and moves no consumer.
+
+It finds a running 'juliu up' by its data folder (--data), else it connects by NATS_URL.
+
+With --output json each line is {"sequence":n,"subject":"…","published":"RFC 3339","order":{…}}, the order under the vendor's field names, with
+the receiver's data as received; the table shows none of it.`
+
+// readFlags are the flags of read.
+type readFlags struct {
+	data, output, source, resource, shop string
+	last, limit                          int
+	from                                 uint64
+	since                                time.Duration
+	follow                               bool
+}
+
+func (a App) read() *cobra.Command {
+	var f readFlags
+	cmd := &cobra.Command{
+		Use:     "read",
+		Short:   "Print orders from the stream",
+		Long:    readHelp,
+		Example: "  juliu read --last 10\n  juliu read --since 1h --output json | jq .order.io_id\n  juliu read --follow",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.output != "table" && f.output != "json" {
+				return usageError{"--output takes table or json"}
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+			defer stop()
+			return a.readNow(ctx, f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.data, "data", "data", "data folder of a juliu up")
+	flags.StringVarP(&f.output, "output", "o", "table", "table or json")
+	flags.StringVar(&f.source, "source", "", "only this source")
+	flags.StringVar(&f.resource, "resource", "", "only this resource, e.g. sales-out")
+	flags.StringVar(&f.shop, "shop", "", "only this shop_id")
+	flags.IntVar(&f.last, "last", 0, "only the newest n records")
+	flags.IntVar(&f.limit, "limit", 0, "stop after n records")
+	flags.Uint64Var(&f.from, "from-seq", 0, "begin at this stream sequence")
+	flags.DurationVar(&f.since, "since", 0, "begin with records stored this long ago")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "wait for more")
+	return cmd
+}
+
+func (a App) readNow(ctx context.Context, f readFlags) error {
+	conn, err := a.connect(ctx, f.data)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	o := stream.ReadOptions{
+		Source: f.source, Resource: f.resource, Shop: f.shop,
+		FromSequence: f.from, Limit: f.limit, Last: f.last, Follow: f.follow,
+	}
+	if f.since > 0 {
+		o.Since = a.Now().Add(-f.since)
+	}
+	if f.output == "json" {
+		err = stream.Read(ctx, conn, o, a.printJSON)
+	} else {
+		err = a.printTable(func(row func(stream.Delivery) error) error { return stream.Read(ctx, conn, o, row) }, f.follow)
+	}
+	if f.follow && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// connect finds a running up by its data folder, else the server that the environment names.
+func (a App) connect(ctx context.Context, data string) (*stream.Conn, error) {
+	cfg, err := loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	log, err := a.logger(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if url, err := embednats.FindURL(data); err == nil {
+		cfg.nats = stream.Config{URL: url}
+	}
+	cfg.nats.Name = "juliu"
+	return stream.Connect(ctx, cfg.nats, log)
+}
+
+// line is one line of --output json.
+type line struct {
+	Sequence  uint64          `json:"sequence"`
+	Subject   string          `json:"subject"`
+	Published time.Time       `json:"published"`
+	Order     json.RawMessage `json:"order"`
+}
+
+func (a App) printJSON(d stream.Delivery) error {
+	if d.Err != nil {
+		return fmt.Errorf("decode record %d: %w", d.Sequence, d.Err)
+	}
+	order, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(d.Record.Payload)
+	if err != nil {
+		return fmt.Errorf("print record %d: %w", d.Sequence, err)
+	}
+	if err := json.NewEncoder(a.Out).Encode(line{Sequence: d.Sequence, Subject: d.Subject, Published: d.Published, Order: order}); err != nil {
+		return fmt.Errorf("print record %d: %w", d.Sequence, err)
+	}
+	return nil
+}
+
+// printTable prints one record a row, without personal data.
+func (a App) printTable(read func(func(stream.Delivery) error) error, flush bool) error {
+	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "SEQUENCE\tORDER\tSHOP\tSTATUS\tAMOUNT\tMODIFIED\tSTORED")
+	err := read(func(d stream.Delivery) error {
+		if d.Err != nil {
+			_, err := fmt.Fprintf(w, "%d\t(not readable: %v)\n", d.Sequence, d.Err)
+			return err //nolint:wrapcheck // a closed standard output needs no more words
+		}
+		r := d.Record
+		_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Sequence, r.Key, r.Shop, field(r.Payload.ProtoReflect(), "status"),
+			field(r.Payload.ProtoReflect(), "pay_amount"), r.Version.Modified.Local().Format(time.DateTime), d.Published.Local().Format(time.DateTime))
+		if err == nil && flush {
+			err = w.Flush()
+		}
+		return err //nolint:wrapcheck // a closed standard output needs no more words
+	})
+	if err != nil {
+		return err
+	}
+	return w.Flush() //nolint:wrapcheck // a closed standard output needs no more words
+}
+
+// field is a field's text, "" when the payload has none of that name.
+func field(m protoreflect.Message, name protoreflect.Name) string {
+	f := m.Descriptor().Fields().ByName(name)
+	if f == nil || !m.Has(f) {
+		return ""
+	}
+	return m.Get(f).String()
+}

@@ -1,0 +1,136 @@
+package juliu
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"juliu/pkg/jushuitan/sandbox"
+	"juliu/pkg/process"
+	"juliu/services/extractor"
+	"juliu/services/loader"
+)
+
+const upHelp = `up runs everything in one process: a NATS server that keeps its data in --data and fsyncs every commit, a simulated ERP (a real one when
+JST_BASE_URL is set), the extractor and the loader. It prints one line a second: how fresh the newest order is, orders stored and loaded
+a second, and how many wait for the loader. Ctrl-C finishes what is in hand and prints a summary; everything stays in the data folder.
+
+With the sandbox and --for it ends with a proof: the stream is compared, order by order, with the ledger of what the sandbox showed.`
+
+// upFlags are the flags of up.
+type upFlags struct {
+	data, sink string
+	length     time.Duration
+	box        sandbox.Config
+	faults     float64
+}
+
+func (a App) up() *cobra.Command {
+	var f upFlags
+	cmd := &cobra.Command{
+		Use:     "up",
+		Short:   "Run everything in one process",
+		Long:    upHelp,
+		Example: "  juliu up\n  juliu up --orders 20000 --faults 0.01 --for 5m\n  JST_BASE_URL=https://openapi.jushuitan.com EXTRACTOR_START=720h juliu up --sink jsonl",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return process.Run(cmd.Context(), drainTime, func(intake, work context.Context) error { return a.runUp(intake, work, f) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.data, "data", "data", "folder for the stream")
+	flags.StringVar(&f.sink, "sink", "", "where orders go: noop or jsonl (default LOADER_SINK, else noop)")
+	flags.DurationVar(&f.length, "for", 0, "stop after this time (default: run until Ctrl-C)")
+	sandboxFlags(flags, &f.box, &f.faults)
+	return cmd
+}
+
+// drainTime is how long up goes on with what it has in hand after the first Ctrl-C.
+const drainTime = 15 * time.Second
+
+// runUp runs the stack and reports on it.
+func (a App) runUp(intake, work context.Context, f upFlags) error {
+	cfg, err := a.stackConfig(f)
+	if err != nil {
+		return err
+	}
+	stack, err := OpenStack(work, cfg)
+	if err != nil {
+		return err
+	}
+	defer stack.Close()
+	_, _ = fmt.Fprintln(a.Out, a.greeting(f, cfg))
+
+	intake, stop := context.WithCancel(intake)
+	defer stop()
+	finished := make(chan error, 1)
+	go func() { finished <- stack.Run(intake, work) }()
+
+	report := report{app: a, stack: stack, source: cfg.Extractor.Source, began: a.Now(), last: snapshot{at: a.Now()}}
+	var deadline <-chan time.Time
+	if f.length > 0 {
+		timer := time.NewTimer(f.length)
+		defer timer.Stop()
+		deadline = timer.C
+	}
+	ticker := time.NewTicker(report.every())
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-finished:
+			report.summary(work)
+			return err
+		case <-ticker.C:
+			report.tick(work)
+		case <-deadline:
+			err := report.prove(intake, cfg.Extractor)
+			stop()
+			if runErr := <-finished; runErr != nil {
+				err = runErr
+			}
+			report.summary(work)
+			return err
+		}
+	}
+}
+
+// stackConfig reads the services' settings from the environment, with the sandbox in the ERP's place unless one is named.
+func (a App) stackConfig(f upFlags) (StackConfig, error) {
+	own, err := loadConfig()
+	if err != nil {
+		return StackConfig{}, err
+	}
+	log, err := a.logger(own)
+	if err != nil {
+		return StackConfig{}, err
+	}
+	cfg := StackConfig{Data: f.data, Limits: own.limits, Registerer: prometheus.NewRegistry(), Log: log, Now: a.Now}
+	if cfg.Loader, err = loader.LoadConfig(f.sink); err != nil {
+		return StackConfig{}, err
+	}
+	if own.baseURL != "" {
+		cfg.Extractor, err = extractor.LoadConfig(a.Now())
+		cfg.Extractor.ERP.Now = a.Now
+		return cfg, err
+	}
+	if cfg.Sandbox, err = a.newSandbox(f.box, f.faults); err != nil {
+		return StackConfig{}, err
+	}
+	cfg.Extractor, err = extractor.LoadConfigFor(a.sandboxERP(), a.Now(), extractor.Defaults{
+		// The sandbox commits at most a minute late, so a short settle shows orders fresh and the overlap finds the rest.
+		Start: f.box.History + time.Minute, Interval: time.Second, Settle: 5 * time.Second, Overlap: time.Minute,
+	})
+	return cfg, err
+}
+
+// greeting says what runs.
+func (a App) greeting(f upFlags, cfg StackConfig) string {
+	erp := "the ERP at " + cfg.Extractor.ERP.BaseURL
+	if cfg.Sandbox != nil {
+		erp = fmt.Sprintf("a sandbox ERP of %d orders", f.box.Orders)
+	}
+	return fmt.Sprintf("juliu up: %s -> stream in %s -> %s. See the orders with: juliu read --data %s --follow", erp, f.data, cfg.Loader.Sink, f.data)
+}
