@@ -89,6 +89,7 @@ func TestAnswersThatAreNoPage(t *testing.T) {
 		"a cut behind the rows":         {`{"code":0,"data":{"datas":[{"a":1}]}`, jushuitan.Cut},
 		"a cut within a string":         {`{"code":0,"data":{"datas":[{"a":"]}}`, jushuitan.Cut},
 		"a cut at an escape":            {`{"code":0,"msg":"\`, jushuitan.Cut},
+		"a cut within the code":         {`{"data":{"datas":[]},"code":"`, jushuitan.Cut},
 		"a cut before the code":         {`{"data":{"datas":[]},"code`, jushuitan.Cut},
 		"brackets that do not match":    {`{"code":0,"data":{"datas":[{"a":1]}}}`, jushuitan.NotJSON},
 		"brackets crossed in a row":     {`{"code":0,"data":{"datas":[{"a":[1}]]}}`, jushuitan.NotJSON},
@@ -284,7 +285,7 @@ func compare(t *testing.T, body []byte, got jushuitan.Page) {
 func FuzzErrorBody(f *testing.F) {
 	for _, seed := range []string{
 		"<html><title>502 13800138000</title>", `{"code":110,"msg":"s3cr3t 13800138000"}`, `{"code":-1}`, `{"code":0,"issuccess":false,"message":"x"}`,
-		"", "null", "\x00", `"`, `{"code":0,"data":{"datas":[]}}`,
+		"", "null", "\x00", `"`, `{"code":"`, `{"code":0,"data":{"datas":[]}}`,
 	} {
 		f.Add([]byte(seed), 200)
 		f.Add([]byte(seed), 502)

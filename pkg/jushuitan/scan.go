@@ -19,7 +19,7 @@ type scanner struct {
 	pos int
 }
 
-// object is the members of the JSON object that doc is; of a key given twice the last counts.
+// object is the members of the JSON object that doc is, none if it is not a whole one; of a key given twice the last counts.
 func object(doc []byte) (map[string][]byte, error) {
 	s := scanner{doc: doc}
 	members := make(map[string][]byte)
@@ -38,7 +38,10 @@ func object(doc []byte) (map[string][]byte, error) {
 		members[scalar(key)] = member
 		return err
 	})
-	return members, err
+	if err != nil {
+		return nil, err
+	}
+	return members, nil
 }
 
 // elements is the values of the JSON array that doc is.
@@ -50,7 +53,10 @@ func elements(doc []byte) ([][]byte, error) {
 		values = append(values, value)
 		return err
 	})
-	return values, err
+	if err != nil {
+		return nil, err
+	}
+	return values, nil
 }
 
 // list walks comma-separated items between two brackets, after which the document must end.
@@ -109,7 +115,10 @@ func (s *scanner) value() ([]byte, error) {
 			s.pos += end
 		}
 	}
-	return s.doc[start:s.pos], err
+	if err != nil {
+		return nil, err
+	}
+	return s.doc[start:s.pos], nil
 }
 
 // nested skips an object or an array: every bracket outside strings must be closed by its like.
