@@ -229,6 +229,7 @@ type order struct {
 	WaveID   *int64  `json:"wave_id"`
 	Status   string  `json:"status"`
 	WmsCoID  int64   `json:"wms_co_id"`
+	Remark   string  `json:"remark"`
 	Dealer   string  `json:"drp_co_id_from"`
 }
 

@@ -111,7 +111,14 @@ func TestServedIsWhatStoodInAnAnswer(t *testing.T) {
 	if n := len(c.Ledger().Served("100001")); n != 1 {
 		t.Errorf("%d versions served, want 1", n)
 	}
-	for _, ioID := range []string{"100002", "1", "999999999", "x", ""} {
+	c.SetTraffic(sandbox.Traffic{EditShare: 1})
+	for len(c.Ledger().Versions("100001")) == 1 {
+		c.Step(1)
+	}
+	if n := len(c.Ledger().Served("100001")); n != 1 {
+		t.Errorf("%d versions served after an edit that nobody asked for, want 1", n)
+	}
+	for _, ioID := range []string{"100003", "1", "999999999", "x", ""} {
 		if n := len(c.Ledger().Served(ioID)); n != 0 {
 			t.Errorf("order %q: %d versions served, want none", ioID, n)
 		}

@@ -112,14 +112,62 @@ func TestALateCommitShowsLater(t *testing.T) {
 	if o := c.query(t, c.day("")).orders(t); len(o) != 1 || o[0].TS != old.TS {
 		t.Fatalf("a late commit shows at once, or hides the version before it: %+v", o)
 	}
-	c.clock.add(10*time.Minute + time.Nanosecond)
-	o := c.query(t, c.day("")).orders(t)[0]
-	if o.TS <= old.TS || o.Modified != chinese(written) {
-		t.Errorf("ts %d, modified %s; want the ones of when it was written, %s", o.TS, o.Modified, chinese(written))
+	var o order
+	for o.TS <= old.TS {
+		if c.clock.add(time.Second); c.clock.Now().After(written.Add(10*time.Minute + time.Second)) {
+			t.Fatalf("not visible after LateMax")
+		}
+		o = c.query(t, c.day("")).orders(t)[0]
+	}
+	if o.Modified != chinese(written) {
+		t.Errorf("modified %s, want when it was written, %s", o.Modified, chinese(written))
 	}
 	since := c.Ledger().Final()["100000"].VisibleSince
-	if !since.After(written) || since.After(written.Add(10*time.Minute)) {
-		t.Errorf("visible since %v, written %v", since, written)
+	if since.After(c.clock.Now()) || !since.After(c.clock.Now().Add(-time.Second)) {
+		t.Errorf("visible since %v, seen first at %v", since, c.clock.Now())
+	}
+}
+
+func TestARowThatIsToCommitIsLocked(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, func(cfg *sandbox.Config) {
+		cfg.Orders = 1
+		cfg.Traffic = sandbox.Traffic{EditShare: 1, LateShare: 1, LateMax: time.Hour, DriftPerCall: 3}
+	})
+	c.Step(1)
+	before := c.Ledger().Final()["100000"]
+	c.query(t, c.day(""))
+	if after := c.Ledger().Final()["100000"]; after != before {
+		t.Errorf("drift changed a locked row: %+v, before %+v", after, before)
+	}
+	c.Settle()
+	if n := len(c.Ledger().Versions("100000")); n != 2 {
+		t.Errorf("%d versions, want the one of the start and the late one", n)
+	}
+}
+
+func TestModifiedNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, func(cfg *sandbox.Config) { cfg.Orders, cfg.Traffic.EditShare = 1, 1 })
+	c.Step(1)
+	c.SetFaults(sandbox.Faults{ClockSkew: -time.Hour})
+	c.Step(1)
+	v := c.Ledger().Versions("100000")
+	if len(v) != 3 || v[2].TS <= v[1].TS || v[2].Modified.Before(v[1].Modified) {
+		t.Errorf("versions %+v go back with the clock", v)
+	}
+}
+
+func TestEditsReadDifferently(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, func(cfg *sandbox.Config) { cfg.Orders, cfg.Traffic.EditShare = 1, 1 })
+	remarks := map[string]bool{}
+	for range 10 {
+		c.Step(1)
+		remarks[c.query(t, c.day("")).orders(t)[0].Remark] = true
+	}
+	if len(remarks) != 10 {
+		t.Errorf("%d different remarks of ten edits", len(remarks))
 	}
 }
 

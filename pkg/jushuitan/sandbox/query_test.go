@@ -203,6 +203,30 @@ func TestFiltersTakeWhatTheyName(t *testing.T) {
 	}
 }
 
+func TestATrackingNumberIsFoundOnceItIsUsed(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, nil)
+	shipped := 0
+	for _, o := range c.all(t, window(start().Add(-24*time.Hour), start())) {
+		n := 144_000_000_000 + 3**o.IOID
+		a := c.query(t, fmt.Sprintf(`{"l_ids":["%d","SF%d","YT%d","JD%d"]}`, n, n, n, n))
+		if want := min(1, len(pointed(o.LID))); len(a.Datas) != want {
+			t.Errorf("order %d, l_id %q: %d rows, want %d", *o.IOID, pointed(o.LID), len(a.Datas), want)
+		}
+		shipped += len(a.Datas)
+	}
+	if shipped == 0 || shipped == 200 {
+		t.Errorf("%d of 200 orders are shipped, want some", shipped)
+	}
+}
+
+func pointed(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
 func TestSplitOrdersShareTheirInternalNumber(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, nil)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -149,7 +150,7 @@ func TestEqualSeedsGiveEqualBytes(t *testing.T) {
 	for _, seed := range []uint64{1, 1, 2} {
 		c := newCaller(t, func(cfg *sandbox.Config) {
 			cfg.Seed, cfg.Faults = seed, sandbox.AllFaults(0)
-			cfg.Traffic = sandbox.Traffic{NewShare: 0.3, EditShare: 0.3, LateShare: 0.2, LateMax: 0, DriftPerCall: 2}
+			cfg.Traffic = sandbox.Traffic{NewShare: 0.3, EditShare: 0.3, LateShare: 0.2, LateMax: time.Minute, DriftPerCall: 2}
 		})
 		c.Step(100)
 		answers[c.raw(t, c.request(c.day(`"page_size":50,`)))]++

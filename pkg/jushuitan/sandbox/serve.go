@@ -31,7 +31,7 @@ func (s *Sandbox) serveQuery(w http.ResponseWriter, r *http.Request, d dialect, 
 	q, a, refused := s.answer(d, c, struck)
 	slow := time.Duration(0)
 	if refused.code == 0 && q.pageIndex > 10 {
-		slow = s.faults.SlowPages * time.Duration(q.pageIndex-1)
+		slow = s.faults.SlowPages * time.Duration(min(q.pageIndex-1, 10_000)) // The product must not overflow.
 	}
 	s.mu.Unlock()
 	s.count(r, refused.code, struck)
