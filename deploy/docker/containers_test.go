@@ -14,9 +14,8 @@ import (
 const history = 300
 
 func TestOrdersFlowThroughContainersWhateverIsRestarted(t *testing.T) {
-	// Its reaper would be one more image; this test removes its containers itself.
-	t.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
 	buildImages(t)
+	prepareEngine(t)
 	s := startStack(t)
 	await(t, "the sandbox's history is loaded", func() error { return s.loaded(t, history) })
 

@@ -1,16 +1,17 @@
 package docker_test
 
 import (
+	"context"
 	"io"
+	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	mobynet "github.com/moby/moby/api/types/network"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
 	"github.com/testcontainers/testcontainers-go/network"
@@ -70,14 +71,27 @@ func run(t *testing.T, name, image string, options ...testcontainers.ContainerCu
 			c.ReadonlyRootfs = name != "nats"
 			c.CapDrop = []string{"ALL"}
 			c.SecurityOpt = []string{"no-new-privileges:true"}
+			c.PortBindings = onIPv4("4222/tcp", "8222/tcp", "8090/tcp", "8080/tcp")
 		}))
 	c, err := testcontainers.Run(t.Context(), image, options...)
 	testcontainers.CleanupContainer(t, c)
-	t.Cleanup(func() { showLog(t, name, c) })
+	if c != nil {
+		t.Cleanup(func() { showLog(t, name, c) })
+	}
 	if err != nil {
 		t.Fatalf("start %s: %v", name, err)
 	}
 	return c
+}
+
+// onIPv4 publishes the ports of them that a container exposes. IPv6 would be given another port, and which of the two a container
+// is said to have is then a matter of luck.
+func onIPv4(ports ...string) mobynet.PortMap {
+	bindings := mobynet.PortMap{}
+	for _, port := range ports {
+		bindings[mobynet.MustParsePort(port)] = []mobynet.PortBinding{{HostIP: netip.IPv4Unspecified(), HostPort: "0"}}
+	}
+	return bindings
 }
 
 func showLog(t *testing.T, name string, c *testcontainers.DockerContainer) {
@@ -85,7 +99,7 @@ func showLog(t *testing.T, name string, c *testcontainers.DockerContainer) {
 	if !t.Failed() {
 		return
 	}
-	logs, err := c.Logs(t.Context())
+	logs, err := c.Logs(context.WithoutCancel(t.Context()))
 	if err != nil {
 		t.Logf("read the log of %s: %v", name, err)
 		return
@@ -127,33 +141,4 @@ func natsImage(t *testing.T) string {
 		t.Fatal("docker-compose.yml names no NATS image")
 	}
 	return string(found[1])
-}
-
-// buildImages builds our images from the working tree, as `make images` does, under a tag of their own.
-func buildImages(t *testing.T) {
-	t.Helper()
-	t.Setenv("JULIU_TAG", "test")
-	if out, err := runMake(t, "images-base"); err != nil {
-		unavailable(t, out)
-	}
-	out, err := runMake(t, "images")
-	if err != nil {
-		t.Fatalf("make images: %v\n%s", err, out)
-	}
-	t.Log(out)
-}
-
-func runMake(t *testing.T, target string) (string, error) {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "make", "-C", root, target).CombinedOutput()
-	return strings.TrimSpace(string(out)), err
-}
-
-// unavailable ends a test for want of Docker: skipped on a developer's machine, failed where containers are required, as in CI.
-func unavailable(t *testing.T, reason string) {
-	t.Helper()
-	if os.Getenv("JULIU_REQUIRE_CONTAINERS") != "" {
-		t.Fatalf("containers are required here (JULIU_REQUIRE_CONTAINERS) and cannot run: %s", reason)
-	}
-	t.Skipf("containers cannot run here: %s", reason)
 }
