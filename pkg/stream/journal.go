@@ -19,16 +19,17 @@ import (
 
 const (
 	firstWait = 50 * time.Millisecond
-	longWait  = 2 * time.Second
+	longWait  = 500 * time.Millisecond
 )
 
 // Journal is the stream as the one writer of a resource and source sees it: the last checkpoint, and Commit. It is not safe for
 // concurrent use.
 type Journal struct {
-	conn    *Conn
-	stream  jetstream.Stream
-	subject string // of the checkpoint
-	records string // what the subjects of the records begin with
+	conn     *Conn
+	stream   jetstream.Stream
+	resource string
+	source   string
+	subject  string // of the checkpoint
 
 	runID      string
 	commit     uint64
@@ -48,8 +49,7 @@ func OpenJournal(ctx context.Context, c *Conn, resource, source string) (*Journa
 		return nil, &TopologyError{Differences: found}
 	}
 	j := &Journal{
-		conn: c, stream: s, runID: rand.Text(), subject: CheckpointSubject(resource, source),
-		records: recordPrefix + Escape(resource) + "." + Escape(source) + ".",
+		conn: c, stream: s, resource: resource, source: source, subject: CheckpointSubject(resource, source), runID: rand.Text(),
 	}
 	if j.checkpoint, j.sequence, err = j.read(ctx); err != nil {
 		return nil, err
@@ -73,6 +73,11 @@ func (j *Journal) Commit(ctx context.Context, records []record.Record, next *jul
 	}
 	if len(records) > MaxRecords {
 		return fmt.Errorf("commit %d records: at most %d fit", len(records), MaxRecords)
+	}
+	for _, r := range records {
+		if r.Resource != j.resource || r.Source != j.source {
+			return fmt.Errorf("commit: a record of %s of %s in the journal of %s of %s", r.Resource, r.Source, j.resource, j.source)
+		}
 	}
 	messages, err := j.conn.encode(ctx, records)
 	if err != nil {
@@ -123,7 +128,7 @@ func (j *Journal) message(c *juliuv1.Checkpoint) (*nats.Msg, error) {
 // store sends the batch until it is known to be stored or refused, and returns the checkpoint's sequence.
 func (j *Journal) store(ctx context.Context, messages []*nats.Msg, c *juliuv1.Checkpoint) (uint64, error) {
 	for wait := firstWait; ; wait = min(2*wait, longWait) {
-		sequence, err := j.conn.send(ctx, messages, j.subject, j.records)
+		sequence, err := j.conn.send(ctx, messages, j.subject, recordPrefix+Escape(j.resource)+"."+Escape(j.source)+".")
 		if err == nil {
 			return sequence, nil
 		}

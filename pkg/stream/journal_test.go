@@ -171,7 +171,7 @@ func TestCommitsSurviveConnectionsThatBreakAnywhere(t *testing.T) {
 			select {
 			case <-done:
 				return
-			case <-time.After(time.Duration(300+n*37%400) * time.Millisecond):
+			case <-time.After(time.Duration(400+n*37%400) * time.Millisecond):
 				p.mute.Store(n%3 == 0)
 				p.deaf.Store(n%3 == 1)
 			}
@@ -185,12 +185,12 @@ func TestCommitsSurviveConnectionsThatBreakAnywhere(t *testing.T) {
 			p.deaf.Store(false)
 		}
 	})
-	for n := range 300 {
+	for n := range 150 {
 		commit(t.Context(), t, j, orders(n*20, 20, 500))
 	}
 	close(done)
 	saboteur.Wait()
-	once(t, direct, 6000)
+	once(t, direct, 3000)
 }
 
 func TestCommitsSurviveServerRestarts(t *testing.T) {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,9 +18,11 @@ const (
 	MaxPayload = 64 << 20
 	// headroom is kept free in every message for the headers of a batch and of a dead letter.
 	headroom = 4 << 10
-	// MaxBatch is how many bytes one commit publishes at most; what does not fit goes to the object store. A server queues
-	// 128 MB for a stream before it refuses (nats-server 2.11 and newer).
-	MaxBatch = 64 << 20
+	// largestChunk is the piece of an object that one message holds.
+	largestChunk = 128 << 10
+	// MaxBatch is how many bytes one commit publishes at most; what does not fit goes to the object store. A server holds a batch
+	// in memory while it commits it, and queues 128 MB for a stream before it refuses (nats-server 2.11 and newer).
+	MaxBatch = 32 << 20
 )
 
 // errUnreadable means that a stored message cannot be read, now or later: it is damaged, or nothing that this program knows.
@@ -55,7 +58,8 @@ func (c *Conn) putObject(ctx context.Context, name string, data []byte) error {
 	defer done()
 	store, err := c.js.ObjectStore(ctx, PayloadBucket)
 	if err == nil {
-		_, err = store.PutBytes(ctx, name, data)
+		chunks := &jetstream.ObjectMetaOptions{ChunkSize: uint32(min(largestChunk, c.nc.MaxPayload()-headroom))} //nolint:gosec // positive
+		_, err = store.Put(ctx, jetstream.ObjectMeta{Name: name, Opts: chunks}, bytes.NewReader(data))
 	}
 	return c.explain(ctx, "store a large row in "+PayloadBucket, err)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"net"
 	"net/url"
 	"strings"
@@ -27,8 +28,11 @@ func remedyFor(err error) string {
 		alert       tls.AlertError
 		header      tls.RecordHeaderError
 		network     net.Error
+		file        *fs.PathError // is a net.Error too
 	)
 	switch {
+	case errors.As(err, &file):
+		return remedySettings
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
 		errors.Is(err, nats.ErrAccountAuthExpired):
 		return remedyAuth
