@@ -13,7 +13,7 @@ import (
 // history is how many orders the sandbox begins with.
 const history = 300
 
-func TestOrdersFlowThroughContainersWhateverIsRestarted(t *testing.T) {
+func TestOrdersFlowThroughContainersWhateverIsRestarted(t *testing.T) { //nolint:paralleltest // it sets the environment
 	buildImages(t)
 	prepareEngine(t)
 	s := startStack(t)
