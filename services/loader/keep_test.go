@@ -161,3 +161,40 @@ type broken struct{ err error }
 
 // Run fails.
 func (b broken) Run(context.Context, context.Context, func(stream.Delivery)) error { return b.err }
+
+func TestWhatIsQueuedWhenTheConsumerEndsIsWritten(t *testing.T) {
+	t.Parallel()
+	const handed = 400
+	var all script
+	for key := range handed {
+		all = append(all, delivery(t, key+1, 1))
+	}
+	returned, gate := make(chan struct{}), make(chan struct{})
+	s := &recorder{size: 3, answer: func(context.Context, []record.Record) error { <-gate; return nil }}
+	r := run(t, loader.Deps{
+		Consumer: ending{all, returned}, DeadLetters: &letters{}, Sink: s, Lag: noLag, Log: logrus.New(), Registerer: prometheus.NewRegistry(),
+	})
+	<-returned
+	close(gate)
+	if err := r.wait(t); err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if different, _ := s.count(); different != handed {
+		t.Errorf("%d written, want %d", different, handed)
+	}
+}
+
+// ending hands over everything and returns at once.
+type ending struct {
+	script
+
+	returned chan struct{}
+}
+
+// Run hands over the deliveries.
+func (e ending) Run(_, work context.Context, handle func(stream.Delivery)) error {
+	defer close(e.returned)
+	ended, end := context.WithCancel(work)
+	end()
+	return e.script.Run(ended, work, handle)
+}
