@@ -3,7 +3,6 @@ package embednats
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -20,7 +19,12 @@ func takeLock(dir string) (*lock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, &FolderError{Dir: dir, Cause: err}
 	}
-	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, &FolderError{Dir: dir, Cause: err}
+	}
+	defer root.Close()
+	file, err := root.OpenFile(lockName, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, &FolderError{Dir: dir, Cause: err}
 	}

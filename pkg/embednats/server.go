@@ -194,7 +194,7 @@ func (s *Server) Close() {
 // FindURL is the URL, with its token, of the server that runs on the folder; ErrNotRunning when none noted it. After a crash it may name
 // a server that is gone.
 func FindURL(dir string) (string, error) {
-	note, err := os.ReadFile(filepath.Join(dir, urlName))
+	note, err := fs.ReadFile(os.DirFS(dir), urlName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
 	}

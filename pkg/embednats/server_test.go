@@ -68,6 +68,7 @@ func start(tb testing.TB, o embednats.Options) *embednats.Server {
 	return server
 }
 
+//nolint:ireturn // nats.go hands out interfaces
 func connect(tb testing.TB, url string) jetstream.JetStream {
 	tb.Helper()
 	nc, err := nats.Connect(url)
@@ -189,7 +190,7 @@ func TestAKilledServerLeavesNothingInTheWay(t *testing.T) {
 // startChild runs a server in a process of its own.
 func startChild(tb testing.TB, dir string) (*exec.Cmd, string) {
 	tb.Helper()
-	child := exec.CommandContext(tb.Context(), os.Args[0]) //nolint:gosec // this test binary
+	child := exec.CommandContext(tb.Context(), os.Args[0])
 	child.Env = append(os.Environ(), childDir+"="+dir)
 	out, err := child.StdoutPipe()
 	if err != nil {

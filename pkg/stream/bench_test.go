@@ -2,7 +2,6 @@ package stream_test
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"strconv"
 	"testing"
@@ -15,7 +14,7 @@ import (
 // BenchmarkCommit stores records of 3 KB on a server that syncs every batch.
 func BenchmarkCommit(b *testing.B) {
 	for _, size := range []int{50, 500, 999} {
-		b.Run(fmt.Sprintf("%d", size), func(b *testing.B) {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			_, conn := setup(b)
 			j := openJournal(b, conn)
 			rs := orders(0, size, 3000)

@@ -118,7 +118,7 @@ func (cfg Config) inbox() nats.Option {
 		if o.InboxPrefix != "" {
 			return nil
 		}
-		return nats.CustomInboxPrefix("_INBOX.juliu." + Escape(cfg.Name))(o) //nolint:wrapcheck // ConnectError wraps it
+		return nats.CustomInboxPrefix("_INBOX.juliu." + Escape(cfg.Name))(o)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 
 func TestCommitStoresRecordsAndCheckpoint(t *testing.T) {
 	t.Parallel()
-	_, conn := setup(t)
+	server, conn := setup(t)
 	j := openJournal(t, conn)
 	if j.Checkpoint() != nil {
 		t.Fatal("a new source has a checkpoint")
@@ -31,6 +31,9 @@ func TestCommitStoresRecordsAndCheckpoint(t *testing.T) {
 	commit(t.Context(), t, j, nil)
 	commit(t.Context(), t, j, orders(50, 999, 4096))
 	once(t, conn, 1049)
+	if s, err := raw(t, server).Stream(t.Context(), stream.Stream); err != nil || s.CachedInfo().State.Msgs != 1050 {
+		t.Errorf("more than the last checkpoint is kept: %v", err)
+	}
 	again := openJournal(t, conn)
 	if got := again.Checkpoint(); got.GetTotal() != 1049 || got.GetCommit() != 3 || got.GetRecords() != 999 || !got.GetCursor().AsTime().Equal(epoch()) {
 		t.Errorf("checkpoint %v", got)
@@ -304,6 +307,8 @@ func TestTheCheckpointOutlivesTheRecords(t *testing.T) {
 }
 
 // raw is JetStream without this package, for what only an operator would do.
+//
+//nolint:ireturn // nats.go hands out interfaces
 func raw(tb testing.TB, server *embednats.Server) jetstream.JetStream {
 	tb.Helper()
 	nc, err := nats.Connect(server.URL())

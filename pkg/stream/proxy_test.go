@@ -50,7 +50,7 @@ func (p *proxy) accept(listener net.Listener) {
 		if err != nil {
 			return
 		}
-		server, err := (&net.Dialer{}).Dial("tcp", p.target) //nolint:noctx // loopback
+		server, err := (&net.Dialer{}).Dial("tcp", p.target)
 		if err != nil {
 			_ = client.Close()
 			continue

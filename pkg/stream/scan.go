@@ -94,7 +94,7 @@ func (p *pass) run(ctx context.Context, fn visit) error {
 func (p *pass) next(ctx context.Context) (jetstream.Msg, error) {
 	m, err := p.messages.Next(jetstream.NextMaxWait(scanQuiet))
 	if err != nil && ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, ctx.Err() //nolint:wrapcheck // scan wraps it
 	}
 	return m, err //nolint:wrapcheck // scan wraps it
 }
