@@ -13,6 +13,7 @@ import (
 
 	"juliu/pkg/embednats"
 	"juliu/pkg/record"
+	"juliu/pkg/sink"
 	"juliu/pkg/stream"
 	juliuv1 "juliu/proto/juliu/v1"
 	"juliu/services/loader"
@@ -29,7 +30,7 @@ type bundle struct {
 	log     *logrus.Logger
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	log := logrus.New()
 	log.SetOutput(io.Discard)
@@ -49,7 +50,7 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
-func (b *bundle) connect(t *testing.T, name string) *stream.Conn {
+func (b *bundle) connect(t testing.TB, name string) *stream.Conn {
 	t.Helper()
 	conn, err := stream.Connect(t.Context(), stream.Config{URL: b.server.URL(), Name: name}, b.log)
 	if err != nil {
@@ -60,7 +61,7 @@ func (b *bundle) connect(t *testing.T, name string) *stream.Conn {
 }
 
 // store commits records, up to 999 at once.
-func (b *bundle) store(t *testing.T, records ...record.Record) {
+func (b *bundle) store(t testing.TB, records ...record.Record) {
 	t.Helper()
 	for len(records) > 0 {
 		n := min(len(records), stream.MaxRecords)
@@ -72,7 +73,7 @@ func (b *bundle) store(t *testing.T, records ...record.Record) {
 }
 
 // orders are records of n keys, one version each.
-func orders(t *testing.T, n int) []record.Record {
+func orders(t testing.TB, n int) []record.Record {
 	t.Helper()
 	all := make([]record.Record, n)
 	for i := range all {
@@ -82,7 +83,7 @@ func orders(t *testing.T, n int) []record.Record {
 }
 
 // order is the ts-th version of a key.
-func order(t *testing.T, key, ts int) record.Record {
+func order(t testing.TB, key, ts int) record.Record {
 	t.Helper()
 	at := time.Date(2026, time.January, 31, 16, 0, 0, 0, time.UTC)
 	row := fmt.Sprintf(`{"io_id":%d,"shop_id":%d,"ts":%d,"modified":"2026-02-01 00:00:00"}`, key, key%3, ts)
@@ -102,7 +103,7 @@ type running struct {
 }
 
 // start runs a loader on the stream; it stops with the test unless stop was called.
-func (b *bundle) start(t *testing.T, s *recorder, change ...func(*loader.Config)) *running {
+func (b *bundle) start(t testing.TB, s sink.Sink, change ...func(*loader.Config)) *running {
 	t.Helper()
 	conn := b.connect(t, "loader")
 	consumer, err := stream.OpenConsumer(t.Context(), conn, stream.LiveConsumer, loader.Prefetch)
@@ -117,7 +118,7 @@ func (b *bundle) start(t *testing.T, s *recorder, change ...func(*loader.Config)
 func noLag(context.Context) (uint64, error) { return 0, nil }
 
 // run runs a loader on whatever it is given.
-func run(t *testing.T, deps loader.Deps, change ...func(*loader.Config)) *running {
+func run(t testing.TB, deps loader.Deps, change ...func(*loader.Config)) *running {
 	t.Helper()
 	cfg := loader.Config{Sink: "test", Workers: 4, MaxAttempts: 10}
 	for _, f := range change {
@@ -142,7 +143,7 @@ func run(t *testing.T, deps loader.Deps, change ...func(*loader.Config)) *runnin
 }
 
 // stop ends intake and waits until the loader has finished what it has in hand.
-func (r *running) stop(t *testing.T) {
+func (r *running) stop(t testing.TB) {
 	t.Helper()
 	r.intake()
 	if err := r.wait(t); err != nil {
@@ -151,7 +152,7 @@ func (r *running) stop(t *testing.T) {
 }
 
 // wait returns what Run returns.
-func (r *running) wait(t *testing.T) error {
+func (r *running) wait(t testing.TB) error {
 	t.Helper()
 	select {
 	case err := <-r.ended:
@@ -163,7 +164,7 @@ func (r *running) wait(t *testing.T) error {
 }
 
 // until waits for a condition.
-func until(t *testing.T, what string, reached func() bool) {
+func until(t testing.TB, what string, reached func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -179,7 +180,7 @@ func until(t *testing.T, what string, reached func() bool) {
 }
 
 // snapshot is the state of the stream and its consumer.
-func (b *bundle) snapshot(t *testing.T) stream.Snapshot {
+func (b *bundle) snapshot(t testing.TB) stream.Snapshot {
 	t.Helper()
 	s, err := stream.TakeSnapshot(t.Context(), b.conn)
 	if err != nil {
@@ -189,7 +190,7 @@ func (b *bundle) snapshot(t *testing.T) stream.Snapshot {
 }
 
 // untilLoaded waits until every record is acknowledged or dead-lettered.
-func (b *bundle) untilLoaded(t *testing.T) {
+func (b *bundle) untilLoaded(t testing.TB) {
 	t.Helper()
 	until(t, "everything is loaded", func() bool { return b.snapshot(t).Lag() == 0 })
 }
