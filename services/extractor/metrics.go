@@ -11,7 +11,7 @@ import (
 // metrics are the extractor's figures. They carry no order ids and no personal data.
 type metrics struct {
 	calls, commits, stored, equal, older, rejected, surprises prometheus.Counter
-	splits, rereads, restless                                 prometheus.Counter
+	splits, rereads, doubtful                                 prometheus.Counter
 	failures                                                  *prometheus.CounterVec
 	cursor, newestModified                                    prometheus.Gauge
 
@@ -33,9 +33,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		older:     counter("rows_older_total", "Rows dropped because a newer version is stored."),
 		rejected:  counter("rows_rejected_total", "Rows without identity, kept in the dead letters."),
 		surprises: counter("field_surprises_total", "Values that did not fit their field; they stand in the raw row."),
-		splits:    counter("windows_split_total", "Windows read in halves because they were deep or restless."),
+		splits:    counter("windows_split_total", "Windows read in halves because they were deep or doubtful."),
 		rereads:   counter("windows_reread_total", "Passes over a window that were repeated because rows entered it."),
-		restless:  counter("windows_restless_total", "Seconds whose count never agreed with their rows."),
+		doubtful:  counter("windows_doubtful_total", "Windows whose count and rows disagreed to the end."),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "juliu", Subsystem: "extractor", Name: "failures_total", Help: "Failed steps by kind; each is tried again.",
 		}, []string{"kind"}),
@@ -43,7 +43,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		newestModified: gauge("newest_modified_timestamp_seconds", "Modification time of the newest record stored."),
 	}
 	for _, c := range []prometheus.Collector{
-		m.calls, m.commits, m.stored, m.equal, m.older, m.rejected, m.surprises, m.splits, m.rereads, m.restless, m.failures, m.cursor, m.newestModified,
+		m.calls, m.commits, m.stored, m.equal, m.older, m.rejected, m.surprises, m.splits, m.rereads, m.doubtful, m.failures, m.cursor, m.newestModified,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)

@@ -2,12 +2,15 @@ package extractor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"juliu/pkg/jushuitan"
+	"juliu/pkg/logging"
 )
 
 const (
@@ -64,7 +67,10 @@ func (r *reader) read(ctx context.Context, w Window) ([]row, Window, error) {
 // readWhole reads all of w, or answers false when it should be read in halves.
 func (r *reader) readWhole(ctx context.Context, w Window) ([]row, bool, error) {
 	splittable := w.span() > minSpan
-	var all []row
+	var (
+		all    []row
+		before map[string]struct{}
+	)
 	for range maxPasses {
 		p := pass{reader: r, window: w, distinct: map[string]struct{}{}}
 		if err := p.find(ctx); err != nil {
@@ -80,15 +86,26 @@ func (r *reader) readWhole(ctx context.Context, w Window) ([]row, bool, error) {
 		if p.settled() {
 			return all, true, nil
 		}
+		if !p.grew && before != nil && maps.Equal(before, p.distinct) {
+			// Two passes agree on the rows, so it is the count that is wrong: some merchants' counts include what they may not see.
+			r.doubt(w, "the ERP counts more rows than it shows, twice the same")
+			return all, true, nil
+		}
+		before = p.distinct
 		r.metrics.rereads.Inc()
 	}
 	if splittable {
 		return nil, false, nil
 	}
-	// One second that never came to rest: take all that was seen, say so, and let the overlap read it again.
-	r.metrics.restless.Inc()
-	r.log.WithFields(windowFields(w)).Warn("the ERP's counts for this second do not agree with the rows it shows; it will be read again")
+	// One second that never came to rest: take all that was seen. The next look back reads it again.
+	r.doubt(w, "this second's rows did not come to rest")
 	return all, true, nil
+}
+
+// doubt counts and logs a window whose count and rows disagree.
+func (r *reader) doubt(w Window, text string) {
+	r.metrics.doubtful.Inc()
+	r.log.WithFields(windowFields(w)).WithField(logging.Reason, text).Warn("a window's count and rows disagree")
 }
 
 // page asks for one page and refuses an answer whose clock is far from ours.
@@ -98,11 +115,18 @@ func (r *reader) page(ctx context.Context, w Window, index int) (jushuitan.Page,
 		return jushuitan.Page{}, fmt.Errorf("read page %d of [%s, %s): %w", index, w.Begin.Format(time.RFC3339), w.End.Format(time.RFC3339), err)
 	}
 	r.metrics.calls.Inc()
+	if len(page.Rows) == 0 && page.Index == 0 && page.DataCount == nil && page.PageCount == nil && page.HasNext == nil {
+		return jushuitan.Page{}, ErrHollow
+	}
 	if skew := page.ServerTime.Sub(r.now()); !page.ServerTime.IsZero() && skew.Abs() > maxSkew {
 		return jushuitan.Page{}, &SkewError{Skew: skew}
 	}
 	return page, nil
 }
+
+// ErrHollow means that the ERP reported success but gave neither rows nor a count. Reading it as an empty window would lose orders, so the
+// page is asked for again.
+var ErrHollow = errors.New("read a page: the ERP answered success without data; if it lasts, ask the vendor's support with the time of the call")
 
 // SkewError means that this machine's clock and the ERP's are too far apart to know what has settled.
 type SkewError struct {

@@ -2,6 +2,7 @@ package extractor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -234,6 +235,42 @@ func TestReaderRefusesAClockFarFromTheERPs(t *testing.T) {
 	r := newReader(skewed{}, 10)
 	_, _, err := r.read(t.Context(), Window{Begin: noon, End: noon.Add(time.Hour)})
 	if err == nil || !strings.Contains(err.Error(), "NTP") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// overcount counts one row more than it shows, as a merchant's count may that includes what he may not see.
+type overcount struct{ shelf *shelf }
+
+func (o overcount) Query(ctx context.Context, e jushuitan.Endpoint, biz any) (jushuitan.Page, error) {
+	page, err := o.shelf.Query(ctx, e, biz)
+	*page.DataCount++
+	return page, err
+}
+
+func TestReaderIsNotDrivenMadByACountThatIsAlwaysTooHigh(t *testing.T) {
+	t.Parallel()
+	s := &shelf{counts: true}
+	s.fill(35, func(i int) time.Duration { return time.Duration(i) * time.Second })
+	seen, err := readAll(t.Context(), newReader(overcount{s}, 10), Window{Begin: noon, End: noon.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 35 || s.calls > 10 {
+		t.Fatalf("read %d rows in %d calls", len(seen), s.calls)
+	}
+}
+
+type hollow struct{}
+
+func (hollow) Query(context.Context, jushuitan.Endpoint, any) (jushuitan.Page, error) {
+	return jushuitan.Page{}, nil
+}
+
+func TestReaderTakesSuccessWithoutDataForAFailure(t *testing.T) {
+	t.Parallel()
+	_, _, err := newReader(hollow{}, 10).read(t.Context(), Window{Begin: noon, End: noon.Add(time.Hour)})
+	if !errors.Is(err, ErrHollow) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -37,6 +37,7 @@ func (a App) sandbox() *cobra.Command {
 		cfg    sandbox.Config
 		faults float64
 		listen string
+		late   time.Duration
 	)
 	cmd := &cobra.Command{
 		Use:   "sandbox",
@@ -44,7 +45,7 @@ func (a App) sandbox() *cobra.Command {
 		Long:  sandboxHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			box, err := a.newSandbox(cfg, faults)
+			box, err := a.newSandbox(cfg, faults, late)
 			if err != nil {
 				return err
 			}
@@ -57,17 +58,18 @@ func (a App) sandbox() *cobra.Command {
 		},
 	}
 	sandboxFlags(cmd.Flags(), &cfg, &faults)
+	cmd.Flags().DurationVar(&late, "late", time.Minute, "how late a change may become visible after its modification time")
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8090", "address to serve on")
 	return cmd
 }
 
 // newSandbox fills in what makes the sandbox's orders move as real ones do: late commits, and rows that change while they are paged.
-func (a App) newSandbox(cfg sandbox.Config, faults float64) (*sandbox.Sandbox, error) {
+func (a App) newSandbox(cfg sandbox.Config, faults float64, late time.Duration) (*sandbox.Sandbox, error) {
 	if faults < 0 || faults > 1 {
 		return nil, usageError{"--faults takes a share from 0 to 1"}
 	}
 	cfg.Now = a.Now
-	cfg.Traffic.NewShare, cfg.Traffic.EditShare, cfg.Traffic.LateShare, cfg.Traffic.LateMax = 0.4, 0.2, 0.05, time.Minute
+	cfg.Traffic.NewShare, cfg.Traffic.EditShare, cfg.Traffic.LateShare, cfg.Traffic.LateMax = 0.4, 0.2, 0.05, late
 	cfg.Traffic.DriftPerCall = 1
 	cfg.Faults = sandbox.AllFaults(faults)
 	cfg.Faults.StallFor = 2 * time.Second

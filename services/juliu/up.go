@@ -116,13 +116,13 @@ func (a App) stackConfig(f upFlags) (StackConfig, error) {
 		cfg.Extractor.ERP.Now = a.Now
 		return cfg, err
 	}
-	if cfg.Sandbox, err = a.newSandbox(f.box, f.faults); err != nil {
+	if cfg.Extractor, err = extractor.LoadConfigFor(a.sandboxERP(), a.Now(), extractor.Defaults{
+		Start: f.box.History + time.Minute, Interval: time.Second, Settle: 5 * time.Second, Overlap: time.Minute,
+	}); err != nil {
 		return StackConfig{}, err
 	}
-	cfg.Extractor, err = extractor.LoadConfigFor(a.sandboxERP(), a.Now(), extractor.Defaults{
-		// The sandbox commits at most a minute late, so a short settle shows orders fresh and the overlap finds the rest.
-		Start: f.box.History + time.Minute, Interval: time.Second, Settle: 5 * time.Second, Overlap: time.Minute,
-	})
+	// As late as the extractor promises to find, and no later.
+	cfg.Sandbox, err = a.newSandbox(f.box, f.faults, cfg.Extractor.Overlap)
 	return cfg, err
 }
 

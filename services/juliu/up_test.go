@@ -14,7 +14,8 @@ import (
 func TestUpTakesEveryOrderOfARestlessFaultyERP(t *testing.T) { //nolint:paralleltest // t.Setenv
 	t.Setenv("JST_RATE_PER_SECOND", "1000")
 	t.Setenv("JST_RATE_PER_MINUTE", "100000")
-	t.Setenv("EXTRACTOR_SETTLE", "2s")
+	t.Setenv("EXTRACTOR_SETTLE", "1s")
+	t.Setenv("EXTRACTOR_OVERLAP", "5s")
 	var out, errs bytes.Buffer
 	app := juliu.App{Out: &out, Err: &errs, Now: time.Now}
 	code := app.Run(t.Context(), []string{
