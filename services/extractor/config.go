@@ -77,7 +77,6 @@ type Defaults struct{ Start, Interval, Settle, Overlap time.Duration }
 // LoadConfigFor is LoadConfig with an ERP given, whose JST_* variables are then not read but for the rates: juliu up points the
 // extractor at its sandbox.
 //
-//nolint:forbidigo // the one place of this service that reads the environment
 func LoadConfigFor(erp jushuitan.Config, now time.Time, d Defaults) (Config, error) {
 	var env Environment
 	if err := envconfig.Process("", &env); err != nil {

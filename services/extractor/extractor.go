@@ -72,7 +72,7 @@ func (e *Extractor) Run(intake, work context.Context) error {
 	for intake.Err() == nil {
 		caughtUp, err := e.round(intake, work, pollers)
 		if intake.Err() != nil {
-			break
+			return nil //nolint:nilerr // a stop was asked for, and the error is its echo
 		}
 		wait, err := patience.judge(err)
 		if err != nil {

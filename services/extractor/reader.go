@@ -115,11 +115,11 @@ func (r *reader) page(ctx context.Context, w Window, index int) (jushuitan.Page,
 		return jushuitan.Page{}, fmt.Errorf("read page %d of [%s, %s): %w", index, w.Begin.Format(time.RFC3339), w.End.Format(time.RFC3339), err)
 	}
 	r.metrics.calls.Inc()
-	if len(page.Rows) == 0 && page.Index == 0 && page.DataCount == nil && page.PageCount == nil && page.HasNext == nil {
-		return jushuitan.Page{}, ErrHollow
-	}
 	if skew := page.ServerTime.Sub(r.now()); !page.ServerTime.IsZero() && skew.Abs() > maxSkew {
 		return jushuitan.Page{}, &SkewError{Skew: skew}
+	}
+	if len(page.Rows) == 0 && page.Index == 0 && page.DataCount == nil && page.PageCount == nil && page.HasNext == nil {
+		return jushuitan.Page{}, ErrHollow
 	}
 	return page, nil
 }

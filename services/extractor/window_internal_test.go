@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a fixed instant for the tests
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func limits() Config {
 	return Config{Settle: 30 * time.Second, Overlap: 5 * time.Minute, Window: 24 * time.Hour, Interval: 15 * time.Second}

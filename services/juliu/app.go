@@ -23,7 +23,7 @@ type App struct {
 // configuration, 3 fenced. An error is told on Err in one line that says what to do.
 func (a App) Run(ctx context.Context, args []string) int {
 	started := false
-	root := a.root(&started)
+	root := a.root(&started) //nolint:contextcheck // commands get theirs from ExecuteContext
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {

@@ -52,7 +52,7 @@ func TestUpSurvivesKills(t *testing.T) {
 		case <-time.After(time.Duration(100+rand.N(1200)) * time.Millisecond):
 		}
 		_ = up.cmd.Process.Kill()
-		<-ended
+		_ = <-ended // killed
 		inspect(t, data, box, false)
 	}
 	box.SetTraffic(sandbox.Traffic{})

@@ -61,12 +61,12 @@ func Prove(ctx context.Context, conn *stream.Conn, source string, ledger sandbox
 		}
 		if versions[r.Key][s] {
 			proof.Duplicate++
-			proof.offend(r.Key)
+			offend(&proof, r.Key)
 		}
 		versions[r.Key][s] = true
 		if s.ts < newest[r.Key].ts {
 			proof.Regressed++
-			proof.offend(r.Key)
+			offend(&proof, r.Key)
 			return nil
 		}
 		newest[r.Key] = s
@@ -80,16 +80,17 @@ func Prove(ctx context.Context, conn *stream.Conn, source string, ledger sandbox
 		switch got, ok := newest[key]; {
 		case !ok || got.ts != final.TS:
 			proof.Missing++
-			proof.offend(key)
+			offend(&proof, key)
 		case got.body != final.SHA256:
 			proof.Altered++
-			proof.offend(key)
+			offend(&proof, key)
 		}
 	}
 	return proof, nil
 }
 
-func (p *Proof) offend(key string) {
+// offend notes an order as an example.
+func offend(p *Proof, key string) {
 	if len(p.Examples) < 5 {
 		p.Examples = append(p.Examples, key)
 	}

@@ -92,7 +92,7 @@ func serveSandbox(ctx context.Context, box *sandbox.Sandbox, listen string, read
 	group.Go(func() error { return box.Run(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
-		return server.Close() //nolint:wrapcheck // nothing to add
+		return server.Close()
 	})
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

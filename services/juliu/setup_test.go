@@ -13,13 +13,12 @@ import (
 )
 
 // build compiles the three programs once.
-var build = sync.OnceValues(func() (string, error) { //nolint:gochecknoglobals // the tests share the binaries
+var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "juliu-bin")
 	if err != nil {
 		return "", err
 	}
 	for _, name := range []string{"extractor", "loader", "juliu"} {
-		//nolint:noctx // lives as long as the test binary
 		out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), "juliu/services/"+name+"/cmd/"+name).CombinedOutput()
 		if err != nil {
 			return "", errors.New(string(out))

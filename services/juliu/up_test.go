@@ -11,7 +11,7 @@ import (
 
 // The end-to-end test: the same command line that the README gives to a newcomer, with orders that move while they are paged, late
 // commits, and calls that fail.
-func TestUpTakesEveryOrderOfARestlessFaultyERP(t *testing.T) { //nolint:paralleltest // t.Setenv
+func TestUpTakesEveryOrderOfARestlessFaultyERP(t *testing.T) {
 	t.Setenv("JST_RATE_PER_SECOND", "1000")
 	t.Setenv("JST_RATE_PER_MINUTE", "100000")
 	t.Setenv("EXTRACTOR_SETTLE", "1s")
