@@ -76,7 +76,6 @@ type Defaults struct{ Start, Interval, Settle, Overlap time.Duration }
 
 // LoadConfigFor is LoadConfig with an ERP given, whose JST_* variables are then not read but for the rates: juliu up points the
 // extractor at its sandbox.
-//
 func LoadConfigFor(erp jushuitan.Config, now time.Time, d Defaults) (Config, error) {
 	var env Environment
 	if err := envconfig.Process("", &env); err != nil {

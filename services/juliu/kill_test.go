@@ -44,15 +44,18 @@ func TestUpSurvivesKills(t *testing.T) {
 		if err := up.cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		ended := make(chan error, 1)
-		go func() { ended <- up.cmd.Wait() }()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = up.cmd.Wait()
+		}()
 		select {
-		case err := <-ended:
-			t.Fatalf("it ended by itself: %v\n%s", err, up.out)
+		case <-ended:
+			t.Fatalf("it ended by itself:\n%s", up.out)
 		case <-time.After(time.Duration(100+rand.N(1200)) * time.Millisecond):
 		}
 		_ = up.cmd.Process.Kill()
-		_ = <-ended // killed
+		<-ended
 		inspect(t, data, box, false)
 	}
 	box.SetTraffic(sandbox.Traffic{})
