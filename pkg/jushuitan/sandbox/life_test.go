@@ -140,6 +140,9 @@ func TestARowThatIsToCommitIsLocked(t *testing.T) {
 	if after := c.Ledger().Final()["100000"]; after != before {
 		t.Errorf("drift changed a locked row: %+v, before %+v", after, before)
 	}
+	if n := len(c.Ledger().Versions("100000")); n != 1 {
+		t.Errorf("%d versions before the late one is visible, want 1", n)
+	}
 	c.Settle()
 	if n := len(c.Ledger().Versions("100000")); n != 2 {
 		t.Errorf("%d versions, want the one of the start and the late one", n)
