@@ -30,66 +30,66 @@ type bundle struct {
 	log     *logrus.Logger
 }
 
-func setup(t testing.TB) *bundle {
-	t.Helper()
+func setup(tb testing.TB) *bundle {
+	tb.Helper()
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	server, err := embednats.Start(t.Context(), embednats.Options{Dir: t.TempDir(), Log: log})
+	server, err := embednats.Start(tb.Context(), embednats.Options{Dir: tb.TempDir(), Log: log})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	b := &bundle{server: server, log: log}
-	b.conn = b.connect(t, "test")
-	if _, err := stream.Provision(t.Context(), b.conn, stream.Limits{}); err != nil {
-		t.Fatal(err)
+	b.conn = b.connect(tb, "test")
+	if _, err := stream.Provision(tb.Context(), b.conn, stream.Limits{}); err != nil {
+		tb.Fatal(err)
 	}
-	if b.journal, err = stream.OpenJournal(t.Context(), b.conn, "sales-out", "main"); err != nil {
-		t.Fatal(err)
+	if b.journal, err = stream.OpenJournal(tb.Context(), b.conn, "sales-out", "main"); err != nil {
+		tb.Fatal(err)
 	}
 	return b
 }
 
-func (b *bundle) connect(t testing.TB, name string) *stream.Conn {
-	t.Helper()
-	conn, err := stream.Connect(t.Context(), stream.Config{URL: b.server.URL(), Name: name}, b.log)
+func (b *bundle) connect(tb testing.TB, name string) *stream.Conn {
+	tb.Helper()
+	conn, err := stream.Connect(tb.Context(), stream.Config{URL: b.server.URL(), Name: name}, b.log)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(conn.Close)
+	tb.Cleanup(conn.Close)
 	return conn
 }
 
 // store commits records, up to 999 at once.
-func (b *bundle) store(t testing.TB, records ...record.Record) {
-	t.Helper()
+func (b *bundle) store(tb testing.TB, records ...record.Record) {
+	tb.Helper()
 	for len(records) > 0 {
 		n := min(len(records), stream.MaxRecords)
-		if err := b.journal.Commit(t.Context(), records[:n], &juliuv1.Checkpoint{}); err != nil {
-			t.Fatal(err)
+		if err := b.journal.Commit(tb.Context(), records[:n], &juliuv1.Checkpoint{}); err != nil {
+			tb.Fatal(err)
 		}
 		records = records[n:]
 	}
 }
 
 // orders are records of n keys, one version each.
-func orders(t testing.TB, n int) []record.Record {
-	t.Helper()
+func orders(tb testing.TB, n int) []record.Record {
+	tb.Helper()
 	all := make([]record.Record, n)
 	for i := range all {
-		all[i] = order(t, i+1, 1)
+		all[i] = order(tb, i+1, 1)
 	}
 	return all
 }
 
 // order is the ts-th version of a key.
-func order(t testing.TB, key, ts int) record.Record {
-	t.Helper()
+func order(tb testing.TB, key, ts int) record.Record {
+	tb.Helper()
 	at := time.Date(2026, time.January, 31, 16, 0, 0, 0, time.UTC)
 	row := fmt.Sprintf(`{"io_id":%d,"shop_id":%d,"ts":%d,"modified":"2026-02-01 00:00:00"}`, key, key%3, ts)
 	r, err := record.SalesOut().Decode("main", []byte(row), at)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }
@@ -103,14 +103,14 @@ type running struct {
 }
 
 // start runs a loader on the stream; it stops with the test unless stop was called.
-func (b *bundle) start(t testing.TB, s sink.Sink, change ...func(*loader.Config)) *running {
-	t.Helper()
-	conn := b.connect(t, "loader")
-	consumer, err := stream.OpenConsumer(t.Context(), conn, stream.LiveConsumer, loader.Prefetch)
+func (b *bundle) start(tb testing.TB, s sink.Sink, change ...func(*loader.Config)) *running {
+	tb.Helper()
+	conn := b.connect(tb, "loader")
+	consumer, err := stream.OpenConsumer(tb.Context(), conn, stream.LiveConsumer, loader.Prefetch)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return run(t, loader.Deps{
+	return run(tb, loader.Deps{
 		Consumer: consumer, DeadLetters: conn, Sink: s, Lag: noLag, Log: b.log, Registerer: prometheus.NewRegistry(),
 	}, change...)
 }
@@ -118,15 +118,15 @@ func (b *bundle) start(t testing.TB, s sink.Sink, change ...func(*loader.Config)
 func noLag(context.Context) (uint64, error) { return 0, nil }
 
 // run runs a loader on whatever it is given.
-func run(t testing.TB, deps loader.Deps, change ...func(*loader.Config)) *running {
-	t.Helper()
+func run(tb testing.TB, deps loader.Deps, change ...func(*loader.Config)) *running {
+	tb.Helper()
 	cfg := loader.Config{Sink: "test", Workers: 4, MaxAttempts: 10}
 	for _, f := range change {
 		f(&cfg)
 	}
 	l, err := loader.New(deps, cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r := &running{Loader: l, ended: make(chan error, 1)}
 	var intake, work context.Context
@@ -134,7 +134,7 @@ func run(t testing.TB, deps loader.Deps, change ...func(*loader.Config)) *runnin
 	work, r.work = context.WithCancel(context.Background())
 	var once sync.WaitGroup
 	once.Go(func() { r.ended <- l.Run(intake, work) })
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		r.intake()
 		r.work()
 		once.Wait()
@@ -143,29 +143,29 @@ func run(t testing.TB, deps loader.Deps, change ...func(*loader.Config)) *runnin
 }
 
 // stop ends intake and waits until the loader has finished what it has in hand.
-func (r *running) stop(t testing.TB) {
-	t.Helper()
+func (r *running) stop(tb testing.TB) {
+	tb.Helper()
 	r.intake()
-	if err := r.wait(t); err != nil {
-		t.Fatalf("run: %v", err)
+	if err := r.wait(tb); err != nil {
+		tb.Fatalf("run: %v", err)
 	}
 }
 
 // wait returns what Run returns.
-func (r *running) wait(t testing.TB) error {
-	t.Helper()
+func (r *running) wait(tb testing.TB) error {
+	tb.Helper()
 	select {
 	case err := <-r.ended:
 		return err
 	case <-time.After(patience):
-		t.Fatal("the loader does not end")
+		tb.Fatal("the loader does not end")
 		return nil
 	}
 }
 
 // until waits for a condition.
-func until(t testing.TB, what string, reached func() bool) {
-	t.Helper()
+func until(tb testing.TB, what string, reached func() bool) {
+	tb.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -173,24 +173,24 @@ func until(t testing.TB, what string, reached func() bool) {
 	for !reached() {
 		select {
 		case <-deadline.C:
-			t.Fatalf("waited in vain until %s", what)
+			tb.Fatalf("waited in vain until %s", what)
 		case <-tick.C:
 		}
 	}
 }
 
 // snapshot is the state of the stream and its consumer.
-func (b *bundle) snapshot(t testing.TB) stream.Snapshot {
-	t.Helper()
-	s, err := stream.TakeSnapshot(t.Context(), b.conn)
+func (b *bundle) snapshot(tb testing.TB) stream.Snapshot {
+	tb.Helper()
+	s, err := stream.TakeSnapshot(tb.Context(), b.conn)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
 
 // untilLoaded waits until every record is acknowledged or dead-lettered.
-func (b *bundle) untilLoaded(t testing.TB) {
-	t.Helper()
-	until(t, "everything is loaded", func() bool { return b.snapshot(t).Lag() == 0 })
+func (b *bundle) untilLoaded(tb testing.TB) {
+	tb.Helper()
+	until(tb, "everything is loaded", func() bool { return b.snapshot(tb).Lag() == 0 })
 }
