@@ -42,6 +42,9 @@ type Config struct {
 	Now func() time.Time `ignored:"true"`
 }
 
+// String is where the configuration points to, without user, password and token.
+func (cfg Config) String() string { return redact(cfg) }
+
 // Conn is a connection to NATS that reconnects for ever. While there is no connection every call fails at once instead of being sent
 // later, so that an error means what it says. It is safe for concurrent use.
 type Conn struct {

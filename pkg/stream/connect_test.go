@@ -3,6 +3,7 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -58,8 +59,8 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 				t.Errorf("got %v; want exit code %d and %q", err, tc.exit, tc.says)
 			}
 			for _, secret := range []string{"s3cret", "s3", address.User.Username()} {
-				if strings.Contains(err.Error(), secret) {
-					t.Errorf("the error shows a secret: %v", err)
+				if strings.Contains(err.Error()+fmt.Sprintf("%v %+v", tc.cfg, tc.cfg), secret) {
+					t.Errorf("the error or the configuration shows a secret: %v, %v", err, tc.cfg)
 				}
 			}
 			if took := time.Since(began); took > 5*time.Second {

@@ -72,6 +72,11 @@ func TestDeliveriesCarryTheRecordAndItsPlace(t *testing.T) {
 	eventually(t, "all is acknowledged", func() bool { return lag(t, conn).Lag() == 0 })
 }
 
+// busy is a handler at work.
+func busy(work time.Duration) {
+	<-time.After(work)
+}
+
 func TestDrainHandsOverAllThatIsBuffered(t *testing.T) {
 	t.Parallel()
 	const count, prefetch = 1000, 200
@@ -88,6 +93,7 @@ func TestDrainHandsOverAllThatIsBuffered(t *testing.T) {
 			eventually(t, "the buffer fills", func() bool { return lag(t, conn).AckPending >= prefetch/2 })
 			stop()
 		}
+		busy(time.Millisecond)
 		if err := d.Ack(); err != nil {
 			t.Error(err)
 		}
@@ -112,7 +118,7 @@ func TestRunEndsWithWorkAndLeavesTheRestToOthers(t *testing.T) {
 		defer inside.Add(-1)
 		handled.Add(1)
 		stop()
-		<-work.Done()
+		busy(100 * time.Millisecond)
 	})
 	if err != nil || handled.Load() != 1 || inside.Load() != 0 {
 		t.Errorf("handled %d, %d still inside, %v", handled.Load(), inside.Load(), err)
@@ -191,7 +197,21 @@ func TestLargeRowsAreDeliveredOnceEach(t *testing.T) {
 	for n := 0; n < count; n += 100 {
 		commit(t.Context(), t, j, orders(n, 100, 256<<10))
 	}
-	seen := collect(t, openConsumer(t, conn, 500), count, stream.Delivery.Ack)
+	seen := collect(t, openConsumer(t, conn, 500), count, func(d stream.Delivery) error {
+		if d.Sequence == 1 {
+			// Let everything arrive that will: 64 MiB is where nats.go begins to drop.
+			var same, last uint64
+			eventually(t, "no more is sent", func() bool {
+				now := lag(t, conn).AckPending
+				if same++; now != last {
+					same = 0
+				}
+				last = now
+				return same == 25
+			})
+		}
+		return d.Ack()
+	})
 	for n, d := range seen {
 		if d.Attempt != 1 || d.Record.Key != order(n, 0).Key {
 			t.Fatalf("delivery %d is %s, attempt %d", n, d.Record.Key, d.Attempt)
@@ -313,6 +333,29 @@ func TestDeadLettersAreKeptWholeAndOnce(t *testing.T) {
 	}
 	if last := message(t, dead, 4); string(last.Data) != string(row) || last.Header.Get(stream.HeaderContent) != "row" {
 		t.Errorf("the row is kept as %q", last.Data)
+	}
+}
+
+func TestWhatFailsWithoutAConnectionIsNotSentLater(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	server := serve(t, embednats.Options{Dir: dir})
+	same := sameAddress(t, dir, server)
+	conn := connect(t, server.URL())
+	if _, err := stream.Provision(t.Context(), conn, stream.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	eventually(t, "the connection is lost", func() bool { return !conn.Connected() })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := conn.KeepRow(ctx, source, resource, []byte("{}"), "reason", "class"); err == nil || ctx.Err() != nil {
+		t.Errorf("kept without a server, or not refused at once: %v", err)
+	}
+	serve(t, same)
+	eventually(t, "it is ready again", func() bool { return conn.Ready(t.Context()) == nil })
+	if got := lag(t, conn).DeadLetters; got != 0 {
+		t.Errorf("%d dead letters came later", got)
 	}
 }
 

@@ -107,8 +107,12 @@ func TestACommitWhoseAnswerIsLostIsStoredOnce(t *testing.T) {
 	eventually(t, "the server stores the batch", func() bool { return len(stored(t, direct)) == 20 })
 	p.mute.Store(false)
 	p.cut()
+	began := time.Now()
 	if err := <-result; err != nil {
 		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the commit noticed the broken connection after %s", took)
 	}
 	commit(t.Context(), t, j, orders(20, 10, 100))
 	once(t, direct, 30)

@@ -39,10 +39,10 @@ func Provision(ctx context.Context, c *Conn, l Limits) ([]string, error) {
 	}
 	for _, step := range steps {
 		done, err := whenUp(ctx, c, func(ctx context.Context) ([]string, error) { return step(ctx, c, l) })
-		changes = append(changes, done...)
 		if err != nil {
 			return changes, err
 		}
+		changes = append(changes, done...)
 	}
 	return changes, c.warnAboutServer(ctx)
 }
