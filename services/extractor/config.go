@@ -72,7 +72,10 @@ func LoadConfig(now time.Time) (Config, error) {
 }
 
 // Defaults take the place of the environment's own defaults.
-type Defaults struct{ Start, Interval, Settle, Overlap time.Duration }
+type Defaults struct {
+	Source                           string
+	Start, Interval, Settle, Overlap time.Duration
+}
 
 // LoadConfigFor is LoadConfig with an ERP given, whose JST_* variables are then not read but for the rates: juliu up points the
 // extractor at its sandbox.
@@ -82,15 +85,16 @@ func LoadConfigFor(erp jushuitan.Config, now time.Time, d Defaults) (Config, err
 		return Config{}, fmt.Errorf("read the environment: %w", err)
 	}
 	setting.FillDefaults(&env)
-	replace := func(name string, value *string, with time.Duration) {
+	replace := func(name string, value *string, with string) {
 		if os.Getenv(name) == "" {
-			*value = with.String()
+			*value = with
 		}
 	}
-	replace("EXTRACTOR_START", &env.Start, d.Start)
-	replace("EXTRACTOR_INTERVAL", &env.Interval, d.Interval)
-	replace("EXTRACTOR_SETTLE", &env.Settle, d.Settle)
-	replace("EXTRACTOR_OVERLAP", &env.Overlap, d.Overlap)
+	replace("EXTRACTOR_SOURCE", &env.Source, d.Source)
+	replace("EXTRACTOR_START", &env.Start, d.Start.String())
+	replace("EXTRACTOR_INTERVAL", &env.Interval, d.Interval.String())
+	replace("EXTRACTOR_SETTLE", &env.Settle, d.Settle.String())
+	replace("EXTRACTOR_OVERLAP", &env.Overlap, d.Overlap.String())
 	var p setting.Parser
 	cfg := env.parse(&p, now)
 	cfg.ERP = erp

@@ -117,7 +117,9 @@ func (a App) stackConfig(f upFlags) (StackConfig, error) {
 		return cfg, err
 	}
 	if cfg.Extractor, err = extractor.LoadConfigFor(a.sandboxERP(), a.Now(), extractor.Defaults{
-		Start: f.box.History + time.Minute, Interval: time.Second, Settle: 5 * time.Second, Overlap: time.Minute,
+		// Each start of the sandbox is another merchant: it remembers nothing of the one before.
+		Source: "sandbox-" + a.Now().UTC().Format("20060102-150405"),
+		Start:  f.box.History + time.Minute, Interval: time.Second, Settle: 5 * time.Second, Overlap: time.Minute,
 	}); err != nil {
 		return StackConfig{}, err
 	}
