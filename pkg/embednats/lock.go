@@ -63,4 +63,8 @@ func notedPID(file *os.File) int {
 }
 
 // release unlocks. The file stays: removing it would let two processes lock two files of one name.
-func (l *lock) release() { _ = l.file.Close() }
+// Closing alone would not unlock while a child that is just being started still shares the file.
+func (l *lock) release() {
+	_ = unix.Flock(int(l.file.Fd()), unix.LOCK_UN)
+	_ = l.file.Close()
+}

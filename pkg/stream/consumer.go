@@ -48,6 +48,10 @@ func OpenConsumer(ctx context.Context, c *Conn, durable string, prefetch int) (*
 // Lost connections, missed heartbeats and new leaders are logged and survived. Errors: a *PermissionError, a *TopologyError when the
 // durable was deleted, a *ConnectError when the server has refused us for good.
 func (k *Consumer) Run(intake, work context.Context, handle func(Delivery)) error {
+	// Before the first pull, whose refusal may come at once.
+	call, done := k.conn.calls.follow(work,
+		apiPrefix+"CONSUMER.MSG.NEXT."+Stream+"."+k.durable, "$JS.ACK."+Stream+"."+k.durable+".")
+	defer done()
 	ended := make(chan error, 1)
 	gate := &gate{}
 	consuming, err := k.consumer.Consume(
@@ -61,14 +65,11 @@ func (k *Consumer) Run(intake, work context.Context, handle func(Delivery)) erro
 	}
 	defer gate.close()
 	defer consuming.Stop()
-	return k.wait(intake, work, consuming, ended)
+	return k.wait(intake, call, consuming, ended)
 }
 
 // wait returns when everything has been handed over, or nothing more can be.
-func (k *Consumer) wait(intake, work context.Context, consuming jetstream.ConsumeContext, ended <-chan error) error {
-	call, done := k.conn.calls.follow(work,
-		apiPrefix+"CONSUMER.MSG.NEXT."+Stream+"."+k.durable, "$JS.ACK."+Stream+"."+k.durable+".")
-	defer done()
+func (k *Consumer) wait(intake, call context.Context, consuming jetstream.ConsumeContext, ended <-chan error) error {
 	stop := intake.Done()
 	for {
 		select {
