@@ -66,9 +66,15 @@ func (p *patience) judge(err error) (time.Duration, error) {
 	return wait, nil
 }
 
-// final says that waiting cannot help.
+// final says that waiting cannot help: the clocks are apart, the error names its own exit code (fenced, no rights, wrong topology), or
+// this journal takes no more commits and only a new start can read where it stands.
 func final(err error) bool {
+	if _, coded := errorAs[interface {
+		error
+		ExitCode() int
+	}](err); coded {
+		return true
+	}
 	_, skewed := errorAs[*SkewError](err)
-	_, refused := errorAs[*stream.PermissionError](err)
-	return errors.Is(err, stream.ErrFenced) || skewed || refused
+	return skewed || errors.Is(err, stream.ErrUnclear) || errors.Is(err, stream.ErrCheckpointLost)
 }
