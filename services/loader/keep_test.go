@@ -3,6 +3,7 @@ package loader_test
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -55,11 +56,15 @@ func (l *letters) count() int {
 
 func runScript(t *testing.T, s *recorder, l *letters, deliveries ...stream.Delivery) *running {
 	t.Helper()
-	log := logrus.New()
-	log.SetOutput(t.Output())
 	return run(t, loader.Deps{
-		Consumer: script(deliveries), DeadLetters: l, Sink: s, Lag: noLag, Log: log, Registerer: prometheus.NewRegistry(),
+		Consumer: script(deliveries), DeadLetters: l, Sink: s, Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
 	}, func(c *loader.Config) { c.Workers = 1 })
+}
+
+func quiet() *logrus.Logger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
 }
 
 // delivery is one of an order, for the attempt-th time.
@@ -146,7 +151,7 @@ func TestTheConsumersErrorEndsTheLoader(t *testing.T) {
 	gone := &stream.TopologyError{Differences: []string{"consumer loader was deleted"}}
 	s := &recorder{}
 	r := run(t, loader.Deps{
-		Consumer: broken{gone}, DeadLetters: &letters{}, Sink: s, Lag: noLag, Log: logrus.New(), Registerer: prometheus.NewRegistry(),
+		Consumer: broken{gone}, DeadLetters: &letters{}, Sink: s, Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
 	})
 	if err := r.wait(t); !errors.Is(err, gone) {
 		t.Errorf("run: %v, want the consumer's error", err)
@@ -172,7 +177,7 @@ func TestWhatIsQueuedWhenTheConsumerEndsIsWritten(t *testing.T) {
 	returned, gate := make(chan struct{}), make(chan struct{})
 	s := &recorder{size: 3, answer: func(context.Context, []record.Record) error { <-gate; return nil }}
 	r := run(t, loader.Deps{
-		Consumer: ending{all, returned}, DeadLetters: &letters{}, Sink: s, Lag: noLag, Log: logrus.New(), Registerer: prometheus.NewRegistry(),
+		Consumer: ending{all, returned}, DeadLetters: &letters{}, Sink: s, Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
 	})
 	<-returned
 	close(gate)
