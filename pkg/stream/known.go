@@ -66,7 +66,7 @@ func NewKnown() *Known { return &Known{rows: map[knownKey]knownRow{}} }
 
 // LoadKnown learns what is stored by one pass over the headers of the records that were stored since a time, and keeps the keys whose
 // newest version was modified at or after it, or at an unknown time. It is
-// measured at 260,000 records a second on two cores.
+// measured at 60,000 to 260,000 records a second on two cores that others used as well.
 func LoadKnown(ctx context.Context, c *Conn, resource, source string, since time.Time) (*Known, error) {
 	k := NewKnown()
 	filter := recordPrefix + Escape(resource) + "." + Escape(source) + ".>"
