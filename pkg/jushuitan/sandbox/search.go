@@ -72,22 +72,21 @@ func (s *Sandbox) plain(q *query) bool {
 // matches is everything of a query but what candidates has settled already.
 func (s *Sandbox) matches(q *query, id int32) bool {
 	r := &s.store.rows[id]
-	v := r.current()
 	ioID := firstIOID + int64(id)
 	c := &s.catalogue
 	switch {
-	case q.statusText != "" && v.status != q.status,
-		q.archive && v.status != archived,
-		!q.archive && s.cfg.HideArchived && v.status == archived,
+	case q.statusText != "" && r.status != q.status,
+		q.archive && r.status != archived,
+		!q.archive && s.cfg.HideArchived && r.status == archived,
 		q.shop > 0 && c.shop(ioID) != q.shop,
 		q.offline && q.shop <= 0 && c.shop(ioID) != 0,
 		q.warehouse >= 0 && c.warehouse(ioID) != q.warehouse,
 		q.owner >= 0 && q.owner != companyID,
 		q.dealer != 0 && c.dealer(ioID) != q.dealer,
-		!q.begin.IsZero() && q.startTS >= 0 && !s.inWindow(q, v):
+		!q.begin.IsZero() && q.startTS >= 0 && !s.inWindow(q, r.current()):
 		return false
 	}
-	return s.isNamed(q, ioID, v)
+	return s.isNamed(q, ioID, hasShipped(r.status))
 }
 
 func (s *Sandbox) inWindow(q *query, v *version) bool {
@@ -100,12 +99,12 @@ func (s *Sandbox) inWindow(q *query, v *version) bool {
 }
 
 // isNamed reports that a row is on every list of numbers that the query has.
-func (s *Sandbox) isNamed(q *query, ioID int64, v *version) bool {
+func (s *Sandbox) isNamed(q *query, ioID int64, shipped bool) bool {
 	c := &s.catalogue
 	return lists(q.ioIDs, ioID) && lists(q.oIDs, c.oID(ioID)) &&
 		(len(q.soIDs) == 0 || lists(q.soIDs, c.soID(ioID))) &&
-		(len(q.lIDs) == 0 || v.shipped != 0 && lists(q.lIDs, c.lID(ioID))) &&
-		(len(q.waveIDs) == 0 || v.shipped != 0 && lists(q.waveIDs, c.wave(ioID)))
+		(len(q.lIDs) == 0 || shipped && lists(q.lIDs, c.lID(ioID))) &&
+		(len(q.waveIDs) == 0 || shipped && lists(q.waveIDs, c.wave(ioID)))
 }
 
 func lists[T comparable](list []T, value T) bool {

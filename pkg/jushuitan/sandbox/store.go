@@ -28,7 +28,8 @@ type version struct {
 type row struct {
 	created  int64 // seconds since 1970, UTC
 	versions []version
-	shown    int32 // index of the version that queries see, -1 before the first
+	shown    int32  // index of the version that queries see, -1 before the first
+	status   status // of that version: a filter over a whole window must not fetch every version from memory
 }
 
 func (r *row) current() *version { return &r.versions[r.shown] }
@@ -125,6 +126,7 @@ func (s *store) show(id int32, at time.Time) {
 	}
 	r.shown = int32(len(r.versions) - 1) //nolint:gosec // A row has few versions.
 	r.current().visible = at.UnixNano()
+	r.status = r.current().status
 	s.byModified.insert(id)
 	s.byTS.insert(id)
 	if r.current().shipped != 0 {
