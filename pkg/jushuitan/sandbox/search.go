@@ -71,22 +71,22 @@ func (s *Sandbox) plain(q *query) bool {
 
 // matches is everything of a query but what candidates has settled already.
 func (s *Sandbox) matches(q *query, id int32) bool {
-	r := &s.store.rows[id]
+	st := s.store.shown[id]
 	ioID := firstIOID + int64(id)
 	c := &s.catalogue
 	switch {
-	case q.statusText != "" && r.status != q.status,
-		q.archive && r.status != archived,
-		!q.archive && s.cfg.HideArchived && r.status == archived,
+	case q.statusText != "" && st != q.status,
+		q.archive && st != archived,
+		!q.archive && s.cfg.HideArchived && st == archived,
 		q.shop > 0 && c.shop(ioID) != q.shop,
 		q.offline && q.shop <= 0 && c.shop(ioID) != 0,
 		q.warehouse >= 0 && c.warehouse(ioID) != q.warehouse,
 		q.owner >= 0 && q.owner != companyID,
 		q.dealer != 0 && c.dealer(ioID) != q.dealer,
-		!q.begin.IsZero() && q.startTS >= 0 && !s.inWindow(q, r.current()):
+		!q.begin.IsZero() && q.startTS >= 0 && !s.inWindow(q, s.store.rows[id].current()):
 		return false
 	}
-	return s.isNamed(q, ioID, hasShipped(r.status))
+	return s.isNamed(q, ioID, hasShipped(st))
 }
 
 func (s *Sandbox) inWindow(q *query, v *version) bool {

@@ -28,8 +28,7 @@ type version struct {
 type row struct {
 	created  int64 // seconds since 1970, UTC
 	versions []version
-	shown    int32  // index of the version that queries see, -1 before the first
-	status   status // of that version: a filter over a whole window must not fetch every version from memory
+	shown    int32 // index of the version that queries see, -1 before the first
 }
 
 func (r *row) current() *version { return &r.versions[r.shown] }
@@ -82,6 +81,7 @@ type late struct {
 // store holds all orders. It is not safe for concurrent use.
 type store struct {
 	rows       []row
+	shown      []status // of the visible versions, dense: a filter over a wide window reads this in place of scattered rows
 	lastTS     int64
 	byModified index // milliseconds
 	byShipped  index // seconds; shipped rows only
@@ -100,6 +100,7 @@ func newStore() *store {
 // add makes an order without a version and returns its index.
 func (s *store) add(created int64) int32 {
 	s.rows = append(s.rows, row{created: created, shown: -1})
+	s.shown = append(s.shown, waitConfirm)
 	return int32(len(s.rows) - 1) //nolint:gosec // Two thousand million orders do not fit into memory.
 }
 
@@ -126,7 +127,7 @@ func (s *store) show(id int32, at time.Time) {
 	}
 	r.shown = int32(len(r.versions) - 1) //nolint:gosec // A row has few versions.
 	r.current().visible = at.UnixNano()
-	r.status = r.current().status
+	s.shown[id] = r.current().status
 	s.byModified.insert(id)
 	s.byTS.insert(id)
 	if r.current().shipped != 0 {
