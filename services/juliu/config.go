@@ -15,7 +15,7 @@ import (
 type environment struct {
 	NATS      stream.Config
 	BaseURL   string `envconfig:"JST_BASE_URL" desc:"the ERP; unset, juliu up runs a sandbox in its place"`
-	HTTPAddr  string `default:":8080" desc:"where the service to be checked listens" envconfig:"HTTP_ADDR"`
+	HTTPAddr  string `desc:"where healthcheck asks; where up serves /readyz and /metrics, default a free loopback port" envconfig:"HTTP_ADDR"`
 	LogLevel  string `default:"warn" desc:"debug, info, warn or error" envconfig:"LOG_LEVEL"`
 	LogFormat string `desc:"text or json; text on a terminal" envconfig:"LOG_FORMAT"`
 	Replicas  string `default:"1" desc:"copies of each stream, 1, 3 or 5" envconfig:"STREAM_REPLICAS"`

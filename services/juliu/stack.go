@@ -29,6 +29,9 @@ type Stack struct {
 	// Conn is the command's own connection.
 	Conn *stream.Conn
 
+	// ERP is the base URL of the ERP, the sandbox's when it runs.
+	ERP string
+
 	server *embednats.Server
 	conns  []*stream.Conn
 	stop   context.CancelFunc
@@ -46,10 +49,10 @@ type StackConfig struct {
 	// Extractor and Loader are the services' settings; their NATS settings are replaced.
 	Extractor extractor.Config
 	Loader    loader.Config
-	// Registerer takes the services' metrics.
-	Registerer prometheus.Registerer
-	Log        logrus.FieldLogger
-	Now        func() time.Time
+	// Registry takes the services' metrics.
+	Registry *prometheus.Registry
+	Log      logrus.FieldLogger
+	Now      func() time.Time
 }
 
 // OpenStack starts the server and whatever the services need; Run starts the services. The caller closes the Stack.
@@ -83,6 +86,7 @@ func (s *Stack) open(ctx context.Context, cfg StackConfig) error {
 	if err := s.openSandbox(ctx, &cfg.Extractor.ERP); err != nil {
 		return err
 	}
+	s.ERP = cfg.Extractor.ERP.BaseURL
 	if s.Extractor, err = s.openExtractor(cfg, connect); err != nil {
 		return err
 	}
@@ -99,7 +103,7 @@ func (s *Stack) openExtractor(cfg StackConfig, connect func(string) (*stream.Con
 	if err != nil {
 		return nil, err
 	}
-	return extractor.New(extractor.Deps{ERP: client, Stream: conn, Log: cfg.Log, Registerer: cfg.Registerer, Now: cfg.Now}, cfg.Extractor)
+	return extractor.New(extractor.Deps{ERP: client, Stream: conn, Log: cfg.Log, Registerer: cfg.Registry, Now: cfg.Now}, cfg.Extractor)
 }
 
 func (s *Stack) openLoader(ctx context.Context, cfg StackConfig, connect func(string) (*stream.Conn, error)) (*loader.Loader, error) {
@@ -107,7 +111,7 @@ func (s *Stack) openLoader(ctx context.Context, cfg StackConfig, connect func(st
 	if err != nil {
 		return nil, err
 	}
-	return loader.Open(ctx, conn, cfg.Loader, cfg.Log, cfg.Registerer)
+	return loader.Open(ctx, conn, cfg.Loader, cfg.Log, cfg.Registry)
 }
 
 // openSandbox serves the sandbox on a free port and points the client at it.

@@ -1,11 +1,11 @@
 package juliu
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"juliu/pkg/jushuitan/sandbox"
@@ -53,7 +53,7 @@ const drainTime = 15 * time.Second
 
 // runUp runs the stack and reports on it.
 func (a App) runUp(intake, work context.Context, f upFlags) error {
-	cfg, err := a.stackConfig(f)
+	cfg, addr, err := a.stackConfig(f)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,14 @@ func (a App) runUp(intake, work context.Context, f upFlags) error {
 		return err
 	}
 	defer stack.Close()
-	_, _ = fmt.Fprintln(a.Out, a.greeting(f, cfg))
+	health := &process.Health{}
+	health.Add("nats", stack.Conn.Ready)
+	server, err := process.Listen(work, addr, health, cfg.Registry)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	a.greet(f, cfg, stack, server)
 
 	intake, stop := context.WithCancel(intake)
 	defer stop()
@@ -97,42 +104,53 @@ func (a App) runUp(intake, work context.Context, f upFlags) error {
 	}
 }
 
-// stackConfig reads the services' settings from the environment, with the sandbox in the ERP's place unless one is named.
-func (a App) stackConfig(f upFlags) (StackConfig, error) {
+// stackConfig reads the services' settings from the environment, with the sandbox in the ERP's place unless one is named. The text is
+// where to serve health and metrics.
+func (a App) stackConfig(f upFlags) (StackConfig, string, error) {
 	own, err := loadConfig()
 	if err != nil {
-		return StackConfig{}, err
+		return StackConfig{}, "", err
 	}
 	log, err := a.logger(own)
 	if err != nil {
-		return StackConfig{}, err
+		return StackConfig{}, "", err
 	}
-	cfg := StackConfig{Data: f.data, Limits: own.limits, Registerer: prometheus.NewRegistry(), Log: log, Now: a.Now}
+	cfg := StackConfig{Data: f.data, Limits: own.limits, Registry: process.NewRegistry(), Log: log, Now: a.Now}
 	if cfg.Loader, err = loader.LoadConfig(f.sink); err != nil {
-		return StackConfig{}, err
+		return StackConfig{}, "", err
 	}
 	if own.baseURL != "" {
 		cfg.Extractor, err = extractor.LoadConfig(a.Now())
 		cfg.Extractor.ERP.Now = a.Now
-		return cfg, err
+	} else {
+		err = a.sandboxConfig(f, &cfg)
 	}
+	return cfg, cmp.Or(own.httpAddr, "127.0.0.1:0"), err
+}
+
+// sandboxConfig puts a sandbox in the ERP's place.
+func (a App) sandboxConfig(f upFlags, cfg *StackConfig) error {
+	var err error
 	if cfg.Extractor, err = extractor.LoadConfigFor(a.sandboxERP(), a.Now(), extractor.Defaults{
 		// Each start of the sandbox is another merchant: it remembers nothing of the one before.
 		Source: "sandbox-" + a.Now().UTC().Format("20060102-150405"),
 		Start:  f.box.History + time.Minute, Interval: time.Second, Settle: 5 * time.Second, Overlap: time.Minute,
 	}); err != nil {
-		return StackConfig{}, err
+		return err
 	}
 	// As late as the extractor promises to find, and no later.
 	cfg.Sandbox, err = a.newSandbox(f.box, f.faults, cfg.Extractor.Overlap)
-	return cfg, err
+	return err
 }
 
-// greeting says what runs.
-func (a App) greeting(f upFlags, cfg StackConfig) string {
-	erp := "the ERP at " + cfg.Extractor.ERP.BaseURL
+// greet says what runs and where to look at it.
+func (a App) greet(f upFlags, cfg StackConfig, stack *Stack, server *process.Server) {
+	erp := cmp.Or(stack.ERP, "the gateway's own address")
 	if cfg.Sandbox != nil {
-		erp = fmt.Sprintf("a sandbox ERP of %d orders", f.box.Orders)
+		erp = fmt.Sprintf("a sandbox of %d orders, %s/__sandbox/", f.box.Orders, stack.ERP)
 	}
-	return fmt.Sprintf("juliu up: %s -> stream in %s -> %s. See the orders with: juliu read --data %s --follow", erp, f.data, cfg.Loader.Sink, f.data)
+	_, _ = fmt.Fprintf(a.Out, "juliu up\n  ERP      %s\n  stream   folder %s; see the orders with: juliu read --data %s --follow\n  sink     %s\n", erp, f.data, f.data, cfg.Loader.Sink)
+	if server.Addr() != "" {
+		_, _ = fmt.Fprintf(a.Out, "  metrics  http://%s/metrics\n", server.Addr())
+	}
 }
