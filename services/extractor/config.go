@@ -22,7 +22,7 @@ type Environment struct {
 	Interval     string `default:"15s"   desc:"wait between two looks when all is read"                                             envconfig:"EXTRACTOR_INTERVAL"`
 	Settle       string `default:"30s"   desc:"how far behind now a window ends"                                                    envconfig:"EXTRACTOR_SETTLE"`
 	Overlap      string `default:"5m"    desc:"how far a window reaches back, for changes that become visible late"                 envconfig:"EXTRACTOR_OVERLAP"`
-	Window       string `default:"24h"   desc:"longest window, at most 168h; deep ones are split by themselves"                     envconfig:"EXTRACTOR_WINDOW"`
+	Window       string `default:"24h"   desc:"longest window, at most 167h; deep ones are split by themselves"                     envconfig:"EXTRACTOR_WINDOW"`
 	PageSize     string `default:"50"    desc:"rows a page, at most 50"                                                             envconfig:"EXTRACTOR_PAGE_SIZE"`
 	Status       string `default:"all"   desc:"all, or one of WaitConfirm, Confirmed, Delete, Cancelled, OuterConfirming, Archive"  envconfig:"EXTRACTOR_STATUS"`
 	ShopID       string `desc:"only this shop; default all"                                                                         envconfig:"EXTRACTOR_SHOP_ID"`
@@ -58,15 +58,23 @@ type Config struct {
 	HTTPAddr, LogLevel, LogFormat     string
 }
 
+const (
+	// maxWindow is less than the seven days that the vendor allows, because a window is asked for with an edge before it.
+	maxWindow = 167 * time.Hour
+	// maxPageSize is the vendor's documented limit.
+	maxPageSize = 50
+)
+
 // LoadConfig reads the environment. The error is a *setting.Problems that names everything that is wrong.
-func LoadConfig(now time.Time) (Config, error) {
+func LoadConfig(now func() time.Time) (Config, error) {
 	var env Environment
 	if err := envconfig.Process("", &env); err != nil {
 		return Config{}, fmt.Errorf("read the environment: %w", err)
 	}
 	setting.FillDefaults(&env)
 	var p setting.Parser
-	cfg := env.parse(&p, now)
+	cfg := env.parse(&p, now())
+	cfg.ERP.Now = now
 	env.parseERP(&p, &cfg.ERP)
 	return cfg, p.Err()
 }
@@ -111,12 +119,13 @@ func (env Environment) parse(p *setting.Parser, now time.Time) Config {
 		Interval: p.Duration("EXTRACTOR_INTERVAL", env.Interval, time.Second, time.Hour),
 		Settle:   p.Duration("EXTRACTOR_SETTLE", env.Settle, 0, 24*time.Hour),
 		Overlap:  p.Duration("EXTRACTOR_OVERLAP", env.Overlap, edge, 24*time.Hour),
-		Window:   p.Duration("EXTRACTOR_WINDOW", env.Window, time.Minute, jushuitan.SalesOut().MaxSpan),
-		PageSize: p.Int("EXTRACTOR_PAGE_SIZE", env.PageSize, 1, jushuitan.SalesOut().MaxPageSize),
+		Window:   p.Duration("EXTRACTOR_WINDOW", env.Window, time.Minute, maxWindow),
+		PageSize: p.Int("EXTRACTOR_PAGE_SIZE", env.PageSize, 1, maxPageSize),
 		HTTPAddr: env.HTTPAddr,
 		LogLevel: p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"), LogFormat: p.OneOf("LOG_FORMAT", env.LogFormat, "text", "json"),
 		Filter: env.filter(p),
 	}
+	cfg.NATS.Name = "extractor"
 	p.OneOf("EXTRACTOR_CURSOR", env.Cursor, "window")
 	p.Unknown(os.Environ(), "EXTRACTOR_", env)
 	p.Unknown(os.Environ(), "JST_", env)

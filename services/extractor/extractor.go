@@ -8,7 +8,6 @@ package extractor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"juliu/pkg/logging"
+	"juliu/pkg/process"
 	"juliu/pkg/stream"
 )
 
@@ -54,8 +54,8 @@ func (startError) Error() string {
 		"set it to a time (2026-01-31T00:00:00+08:00) or to how far back to begin (720h)"
 }
 
-// ExitCode is 2, bad configuration.
-func (startError) ExitCode() int { return 2 }
+// ExitCode is process.ExitUsage.
+func (startError) ExitCode() int { return process.ExitUsage }
 
 // Run reads and stores until intake ends, and returns nil then. A commit in hand is finished under work. It returns an error that no
 // waiting cures: stream.ErrFenced, ErrNoStart, a *stream.PermissionError, or what the ERP refuses for good.
@@ -68,7 +68,7 @@ func (e *Extractor) Run(intake, work context.Context) error {
 		}
 		pollers = append(pollers, p)
 	}
-	patience := patience{log: e.deps.Log, failures: e.metrics.failures, quiet: 0, proven: false}
+	patience := patience{log: e.deps.Log, failures: e.metrics.failures}
 	for intake.Err() == nil {
 		caughtUp, err := e.round(intake, work, pollers)
 		if intake.Err() != nil {
@@ -108,7 +108,7 @@ func (e *Extractor) open(ctx context.Context, resource Resource) (*Poller, error
 		return nil, fmt.Errorf("open the journal of %s: %w", name, err)
 	}
 	p := &Poller{
-		cfg: e.cfg, resource: resource, journal: journal, known: nil, deadLetters: e.deps.Stream, log: log, metrics: e.metrics,
+		cfg: e.cfg, resource: resource, journal: journal, deadLetters: e.deps.Stream, log: log, metrics: e.metrics,
 		now: e.deps.Now, slice: e.cfg.Window,
 		reader: &reader{
 			erp: e.deps.ERP, resource: resource, filter: e.cfg.Filter, size: min(e.cfg.PageSize, resource.Endpoint.MaxPageSize),
@@ -144,11 +144,4 @@ func pause(ctx context.Context, wait time.Duration) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-}
-
-// errorAs is errors.As for a type parameter.
-func errorAs[T error](err error) (T, bool) {
-	var target T
-	ok := errors.As(err, &target)
-	return target, ok
 }

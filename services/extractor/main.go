@@ -29,11 +29,10 @@ Exit codes: 0 stopped as asked, 1 failed, 2 bad configuration, 3 another extract
 
 // Main is the extractor as a process: settings from the environment, log to out, until intake ends.
 func Main(intake, work context.Context, out io.Writer, now func() time.Time) error {
-	cfg, err := LoadConfig(now())
+	cfg, err := LoadConfig(now)
 	if err != nil {
 		return err
 	}
-	cfg.ERP.Now = now
 	logger, err := logging.New(cfg.LogLevel, cfg.LogFormat, out)
 	if err != nil {
 		return fmt.Errorf("set up logging: %w", err)
@@ -64,5 +63,6 @@ func Main(intake, work context.Context, out io.Writer, now func() time.Time) err
 	}
 	defer server.Close()
 	log.WithFields(logrus.Fields{logging.Version: process.Version(), logging.Address: server.Addr()}).Info("started")
+	defer context.AfterFunc(intake, health.Drain)()
 	return e.Run(intake, work)
 }

@@ -29,8 +29,8 @@ const (
 type patience struct {
 	log      logrus.FieldLogger
 	failures *prometheus.CounterVec
-	// quiet counts the failures since the last success.
-	quiet int
+	// failed counts the failures since the last success.
+	failed int
 	// proven is set by the first success: the settings were right once.
 	proven bool
 }
@@ -38,22 +38,22 @@ type patience struct {
 // judge returns how long to wait before the next step, or the error that ends the extractor.
 func (p *patience) judge(err error) (time.Duration, error) {
 	if err == nil {
-		p.quiet, p.proven = 0, true
+		p.failed, p.proven = 0, true
 		return 0, nil
 	}
-	p.quiet++
+	p.failed++
 	if final(err) {
 		return 0, err
 	}
-	wait := min(minWait<<min(p.quiet-1, 10), maxWait)
+	wait := min(minWait<<min(p.failed-1, 10), maxWait)
 	wait += rand.N(wait / 4) //nolint:gosec // jitter needs no secrecy
 	remedy := ""
-	if refusal, ok := errorAs[*jushuitan.Error](err); ok {
+	if refusal, ok := errors.AsType[*jushuitan.Error](err); ok {
 		tries := triesAtStart
 		if p.proven {
 			tries = triesLater
 		}
-		if !refusal.Retryable() && p.quiet >= tries {
+		if !refusal.Retryable() && p.failed >= tries {
 			return 0, fmt.Errorf("%w; %s", err, refusal.Remedy())
 		}
 		wait = max(wait, refusal.RetryAfter)
@@ -69,12 +69,12 @@ func (p *patience) judge(err error) (time.Duration, error) {
 // final says that waiting cannot help: the clocks are apart, the error names its own exit code (fenced, no rights, wrong topology), or
 // this journal takes no more commits and only a new start can read where it stands.
 func final(err error) bool {
-	if _, coded := errorAs[interface {
+	if _, coded := errors.AsType[interface {
 		error
 		ExitCode() int
 	}](err); coded {
 		return true
 	}
-	_, skewed := errorAs[*SkewError](err)
+	_, skewed := errors.AsType[*SkewError](err)
 	return skewed || errors.Is(err, stream.ErrUnclear) || errors.Is(err, stream.ErrCheckpointLost)
 }

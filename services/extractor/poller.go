@@ -92,9 +92,9 @@ func (p *Poller) Step(intake, work context.Context) (bool, error) {
 func (p *Poller) position() position {
 	c := p.journal.Checkpoint()
 	if c == nil {
-		return position{cursor: p.cfg.Start, readAt: time.Time{}}
+		return position{cursor: p.cfg.Start}
 	}
-	at := position{cursor: c.GetCursor().AsTime(), readAt: time.Time{}}
+	at := position{cursor: c.GetCursor().AsTime()}
 	if c.GetReadAt() != nil {
 		at.readAt = c.GetReadAt().AsTime()
 	}

@@ -2,13 +2,18 @@ package juliu
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
+	"juliu/pkg/embednats"
+	"juliu/pkg/logging"
 	"juliu/pkg/process"
+	"juliu/pkg/stream"
 )
 
 // App is the command with everything that it takes from outside.
@@ -63,3 +68,40 @@ func (a App) root(started *bool) *cobra.Command {
 	root.AddCommand(a.up(), a.read(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
 	return root
 }
+
+// logger writes to Err.
+func (a App) logger(cfg config) (logrus.FieldLogger, error) {
+	log, err := logging.New(cfg.logLevel, cfg.logFormat, a.Err)
+	if err != nil {
+		return nil, fmt.Errorf("set up logging: %w", err)
+	}
+	return log, nil
+}
+
+// connect finds a running up by its data folder, else the server that the environment names.
+func (a App) connect(ctx context.Context, data string) (*stream.Conn, error) {
+	cfg, err := loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	log, err := a.logger(cfg)
+	if err != nil {
+		return nil, err
+	}
+	switch url, err := embednats.FindURL(data); {
+	case err == nil:
+		cfg.nats = stream.Config{URL: url}
+	case !errors.Is(err, embednats.ErrNotRunning):
+		return nil, err
+	}
+	cfg.nats.Name = "juliu"
+	return stream.Connect(ctx, cfg.nats, log)
+}
+
+// usageError is a flag's value that cannot be used.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+// ExitCode is 2, bad usage.
+func (usageError) ExitCode() int { return process.ExitUsage }

@@ -3,6 +3,7 @@ package juliu
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -38,11 +39,13 @@ func loadConfig() (config, error) {
 	}
 	setting.FillDefaults(&env)
 	var p setting.Parser
+	replicas, _ := strconv.Atoi(p.OneOf("STREAM_REPLICAS", env.Replicas, "1", "3", "5"))
 	cfg := config{
-		nats: env.NATS, baseURL: env.BaseURL, httpAddr: env.HTTPAddr, logFormat: env.LogFormat,
-		logLevel: p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"),
+		nats: env.NATS, baseURL: env.BaseURL, httpAddr: env.HTTPAddr,
+		logFormat: p.OneOf("LOG_FORMAT", env.LogFormat, "text", "json"),
+		logLevel:  p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"),
 		limits: stream.Limits{
-			Replicas: p.Int("STREAM_REPLICAS", env.Replicas, 1, 5),
+			Replicas: replicas,
 			MaxAge:   p.Duration("STREAM_MAX_AGE", env.MaxAge, 0, 100*365*24*time.Hour),
 			MaxBytes: p.Bytes("STREAM_MAX_BYTES", env.MaxBytes),
 		},

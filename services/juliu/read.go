@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"juliu/pkg/embednats"
+	"juliu/pkg/jushuitan"
 	"juliu/pkg/stream"
 )
 
@@ -88,23 +88,6 @@ func (a App) readNow(ctx context.Context, f readFlags) error {
 	return err
 }
 
-// connect finds a running up by its data folder, else the server that the environment names.
-func (a App) connect(ctx context.Context, data string) (*stream.Conn, error) {
-	cfg, err := loadConfig()
-	if err != nil {
-		return nil, err
-	}
-	log, err := a.logger(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if url, err := embednats.FindURL(data); err == nil {
-		cfg.nats = stream.Config{URL: url}
-	}
-	cfg.nats.Name = "juliu"
-	return stream.Connect(ctx, cfg.nats, log)
-}
-
 // line is one line of --output json.
 type line struct {
 	Sequence  uint64          `json:"sequence"`
@@ -130,7 +113,7 @@ func (a App) printJSON(d stream.Delivery) error {
 // printTable prints one record a row, without personal data.
 func (a App) printTable(read func(func(stream.Delivery) error) error, flush bool) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "SEQUENCE\tORDER\tSHOP\tSTATUS\tAMOUNT\tMODIFIED\tSTORED")
+	_, _ = fmt.Fprintln(w, "SEQUENCE\tORDER\tSHOP\tSTATUS\tAMOUNT\tMODIFIED +08:00\tSTORED +08:00")
 	err := read(func(d stream.Delivery) error {
 		if d.Err != nil {
 			_, err := fmt.Fprintf(w, "%d\t(not readable: %v)\n", d.Sequence, d.Err)
@@ -138,7 +121,7 @@ func (a App) printTable(read func(func(stream.Delivery) error) error, flush bool
 		}
 		r := d.Record
 		_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Sequence, r.Key, r.Shop, field(r.Payload.ProtoReflect(), "status"),
-			field(r.Payload.ProtoReflect(), "pay_amount"), r.Version.Modified.Local().Format(time.DateTime), d.Published.Local().Format(time.DateTime))
+			field(r.Payload.ProtoReflect(), "pay_amount"), jushuitan.At(r.Version.Modified), jushuitan.At(d.Published))
 		if err == nil && flush {
 			err = w.Flush()
 		}

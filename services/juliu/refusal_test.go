@@ -90,6 +90,10 @@ func TestProgramsTellWhatIsWrong(t *testing.T) {
 		"a secret's file is absent": {env: map[string]string{"JST_APP_SECRET": "-", "JST_APP_SECRET_FILE": "/nowhere/secret"}, code: 2, want: []string{"JST_APP_SECRET_FILE"}},
 		"a secret others can write": {env: map[string]string{"JST_APP_SECRET": "-", "JST_APP_SECRET_FILE": open}, code: 2, want: []string{"JST_APP_SECRET_FILE", "chmod"}},
 		"a secret given twice":      {env: map[string]string{"JST_APP_SECRET": canary, "JST_APP_SECRET_FILE": open}, code: 2, want: []string{"JST_APP_SECRET", "both"}},
+		"a base url with a path":    {env: map[string]string{"JST_BASE_URL": "https://open.erp321.com/api/open/query.aspx"}, code: 2, want: []string{"JST_BASE_URL"}},
+		"a log format of juliu":     {program: "juliu", args: []string{"provision"}, env: map[string]string{"LOG_FORMAT": "xml"}, code: 2, want: []string{"LOG_FORMAT", "json"}},
+		"two replicas":              {program: "juliu", args: []string{"provision"}, env: map[string]string{"STREAM_REPLICAS": "2"}, code: 2, want: []string{"STREAM_REPLICAS", "3"}},
+		"up, everything wrong":      {program: "juliu", args: []string{"up", "--sink", "oracle"}, env: map[string]string{"EXTRACTOR_INTERVAL": "soon"}, code: 2, want: []string{"LOADER_SINK", "EXTRACTOR_INTERVAL"}},
 		"an unknown gateway":        {env: map[string]string{"JST_GATEWAY": "soap"}, code: 2, want: []string{"JST_GATEWAY", "partner"}},
 		"an unknown log level":      {env: map[string]string{"LOG_LEVEL": "loud"}, code: 2, want: []string{"LOG_LEVEL"}},
 		"an unknown sink":           {program: "loader", env: map[string]string{"LOADER_SINK": "oracle"}, code: 2, want: []string{"LOADER_SINK", "noop"}},
@@ -119,7 +123,7 @@ func (m mistake) check(t *testing.T, works map[string]string, healthy *sandbox.S
 	erp := httptest.NewServer(m.box)
 	t.Cleanup(erp.Close)
 	env := maps.Clone(works)
-	env["JST_BASE_URL"] = erp.URL
+	env["JST_BASE_URL"] = erp.URL // a case may name another
 	for name, value := range m.env {
 		env[name] = value
 		if value == "-" {

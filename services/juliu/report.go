@@ -2,7 +2,6 @@ package juliu
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"golang.org/x/term"
 
 	"juliu/pkg/stream"
-	"juliu/services/extractor"
 )
 
 // snapshot is what the last line showed.
@@ -59,43 +57,6 @@ func (r *report) summary(ctx context.Context) {
 		_, _ = fmt.Fprintf(r.app.Out, "; the stream holds %d records, %d wait for the loader, %d dead letters", snap.Records, snap.Lag(), snap.DeadLetters)
 	}
 	_, _ = fmt.Fprintln(r.app.Out)
-}
-
-// ErrNotProven means that the stream differs from the sandbox's ledger.
-var ErrNotProven = errors.New("the stream differs from what the ERP showed")
-
-// prove lets the sandbox come to rest, waits until everything is read and loaded, and compares. Without a sandbox it does nothing.
-func (r *report) prove(ctx context.Context, cfg extractor.Config) error {
-	if r.stack.Sandbox == nil {
-		return nil
-	}
-	r.stack.Sandbox.Settle()
-	rest := r.app.Now()
-	ctx, cancel := context.WithTimeout(ctx, cfg.Settle+cfg.Overlap+2*time.Minute)
-	defer cancel()
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		snap, err := stream.TakeSnapshot(ctx, r.stack.Conn)
-		stats := r.stack.Extractor.Stats()
-		if err == nil && snap.Lag() == 0 && stats.Cursor.After(rest) && stats.LookedBack.After(rest) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait until all is read: %w", ctx.Err())
-		case <-ticker.C:
-		}
-	}
-	proof, err := Prove(ctx, r.stack.Conn, r.source, r.stack.Sandbox.Ledger())
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintln(r.app.Out, "proof:", proof)
-	if !proof.OK() {
-		return ErrNotProven
-	}
-	return nil
 }
 
 // ago is how long ago something was.

@@ -110,11 +110,3 @@ func (a App) sandboxERP() jushuitan.Config {
 		AppKey: sandbox.DefaultAppKey, AppSecret: secret.New(sandbox.DefaultAppSecret), AccessToken: secret.New(sandbox.DefaultAccessToken), Now: a.Now,
 	}
 }
-
-// usageError is a flag's value that cannot be used.
-type usageError struct{ text string }
-
-func (e usageError) Error() string { return e.text }
-
-// ExitCode is 2, bad usage.
-func (usageError) ExitCode() int { return process.ExitUsage }

@@ -2,7 +2,6 @@ package juliu
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -149,19 +148,29 @@ func (s *Stack) Run(intake, work context.Context) error {
 	}
 	run(s.Extractor.Run)
 	run(s.Loader.Run)
+	if s.group != nil {
+		ended := make(chan error, 1)
+		go func() { ended <- s.group.Wait() }() // ends with Close at the latest
+		run(func(intake, _ context.Context) error {
+			select {
+			case err := <-ended:
+				return err
+			case <-intake.Done():
+				return nil
+			}
+		})
+	}
 	return group.Wait() //nolint:wrapcheck // our own services' errors
 }
 
-// Close stops everything in reverse.
+// Close stops everything; the server goes last.
 func (s *Stack) Close() {
 	for _, conn := range s.conns {
 		conn.Close()
 	}
 	if s.stop != nil {
 		s.stop()
-		if err := s.group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-			_ = err // the sandbox ends with the process
-		}
+		_ = s.group.Wait() // Run has told of it
 	}
 	if s.server != nil {
 		s.server.Close()

@@ -3,6 +3,7 @@ package juliu
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 )
 
 const upHelp = `up runs everything in one process: a NATS server that keeps its data in --data and fsyncs every commit, a simulated ERP (a real one when
-JST_BASE_URL is set), the extractor and the loader. It prints one line a second: how fresh the newest order is, orders stored and loaded
-a second, and how many wait for the loader. Ctrl-C finishes what is in hand and prints a summary; everything stays in the data folder.
+JST_BASE_URL is set), the extractor and the loader. It prints one line a second (ten off a terminal): how fresh the newest order is, orders
+stored a second and in all, orders loaded, and how many wait for the loader. Ctrl-C finishes what is in hand and prints a summary; everything stays in the data folder.
 
 With the sandbox and --for it ends with a proof: the stream is compared, order by order, with the ledger of what the sandbox showed.`
 
@@ -74,7 +75,10 @@ func (a App) runUp(intake, work context.Context, f upFlags) error {
 	intake, stop := context.WithCancel(intake)
 	defer stop()
 	finished := make(chan error, 1)
-	go func() { finished <- stack.Run(intake, work) }()
+	go func() {
+		defer stop() // whoever waits for the stack need not wait on
+		finished <- stack.Run(intake, work)
+	}()
 
 	report := report{app: a, stack: stack, source: cfg.Extractor.Source, began: a.Now(), last: snapshot{at: a.Now()}}
 	var deadline <-chan time.Time
@@ -116,16 +120,14 @@ func (a App) stackConfig(f upFlags) (StackConfig, string, error) {
 		return StackConfig{}, "", err
 	}
 	cfg := StackConfig{Data: f.data, Limits: own.limits, Registry: process.NewRegistry(), Log: log, Now: a.Now}
-	if cfg.Loader, err = loader.LoadConfig(f.sink); err != nil {
-		return StackConfig{}, "", err
-	}
+	var loaderErr, extractorErr error
+	cfg.Loader, loaderErr = loader.LoadConfig(f.sink)
 	if own.baseURL != "" {
-		cfg.Extractor, err = extractor.LoadConfig(a.Now())
-		cfg.Extractor.ERP.Now = a.Now
+		cfg.Extractor, extractorErr = extractor.LoadConfig(a.Now)
 	} else {
-		err = a.sandboxConfig(f, &cfg)
+		extractorErr = a.sandboxConfig(f, &cfg)
 	}
-	return cfg, cmp.Or(own.httpAddr, "127.0.0.1:0"), err
+	return cfg, cmp.Or(own.httpAddr, "127.0.0.1:0"), errors.Join(extractorErr, loaderErr)
 }
 
 // sandboxConfig puts a sandbox in the ERP's place.
