@@ -11,6 +11,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 DATE    := $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X juliu/pkg/process.version=$(VERSION) -X juliu/pkg/process.commit=$(COMMIT) -X juliu/pkg/process.date=$(DATE)
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 # What `make run` passes to `juliu up`, e.g. make run ARGS='--for 1m --sink jsonl'.
 ARGS    ?=
@@ -21,11 +22,11 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build bin/extractor, bin/loader and bin/juliu: static, without paths of this machine
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ \
-		./services/extractor/cmd/extractor ./services/loader/cmd/loader ./services/juliu/cmd/juliu
+	$(GO_BUILD) ./services/extractor/cmd/extractor ./services/loader/cmd/loader ./services/juliu/cmd/juliu
 
 .PHONY: run
-run: build ## Run everything in one process, against the sandbox unless JST_BASE_URL is set (ARGS='--for 1m')
+run: ## Run everything in one process, against the sandbox unless JST_BASE_URL is set (ARGS='--for 1m')
+	@$(GO_BUILD) ./services/juliu/cmd/juliu
 	$(BIN)/juliu up $(ARGS)
 
 .PHONY: test
