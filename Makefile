@@ -81,6 +81,10 @@ up: images ## Start the containers: NATS, sandbox, provision, extractor, loader
 down: ## Stop and remove the containers; the stream's volume stays (remove it with: docker volume rm juliu_nats)
 	$(COMPOSE) down --remove-orphans
 
+.PHONY: tools
+tools: ## Build all pinned tools into .tools/bin, for an editor; the other targets build what they need
+	scripts/tools.sh
+
 .PHONY: bench
 bench: ## Run the benchmarks
 	go test -run='^$$' -bench=. -benchmem ./...

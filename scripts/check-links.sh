@@ -8,8 +8,7 @@ status=0
 for service in extractor loader; do
 	deps="$(go list -deps "./services/$service/cmd/$service")"
 	if found="$(grep -E "$forbidden" <<<"$deps")"; then
-		echo "check-links: bin/$service must not link:" >&2
-		sed 's/^/  /' <<<"$found" >&2
+		printf 'check-links: bin/%s must not link these:\n%s\n' "$service" "$found" >&2
 		status=1
 	else
 		echo "check-links: bin/$service is clean ($(wc -l <<<"$deps") packages)"

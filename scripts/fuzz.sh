@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for a while: scripts/fuzz.sh [time each, default 20s] [packages, default ./...]
+# Runs every fuzz target for a while: scripts/fuzz.sh [time for each, default 20s] [packages, default ./...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 each="${1:-20s}"
-shift || true
+packages=("${@:2}")
 
-go list -f '{{.ImportPath}} {{.Dir}}' "${@:-./...}" | while read -r package dir; do
-	grep -hoE '^func Fuzz[A-Za-z0-9_]+\(' "$dir"/*_test.go 2>/dev/null | sed -E 's/^func (.*)\($/\1/' | while read -r target; do
-		echo "fuzz: $package $target"
-		go test -run='^$' -fuzz="^$target\$" -fuzztime="$each" "$package" </dev/null
+# targets prints "package target" for each.
+targets() {
+	local package dir
+	go list -f '{{.ImportPath}} {{.Dir}}' "${packages[@]:-./...}" | while read -r package dir; do
+		{ grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$dir"/*_test.go 2>/dev/null || true; } | sed "s|^func |$package |"
 	done
-done
+}
+
+while read -r package target; do
+	echo "fuzz: $package $target"
+	go test -run='^$' -fuzz="^$target\$" -fuzztime="$each" "$package"
+done < <(targets)

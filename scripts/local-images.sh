@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 go_image="${GO_IMAGE:-$(sed -n 's/^ARG GO_IMAGE=//p' deploy/docker/Dockerfile)}"
+# shellcheck disable=SC2016 # the text of the file, not a variable
 nats_image="${NATS_IMAGE:-$(sed -n 's/.*image: ${NATS_IMAGE:-\(.*\)}$/\1/p' docker-compose.yml)}"
 # A changed recipe or toolchain makes the stand-ins anew.
 recipe="$(cat "$0" <(go env GOVERSION) | sha256sum | cut -c1-16)"
