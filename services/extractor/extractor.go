@@ -44,18 +44,22 @@ func New(deps Deps, cfg Config) (*Extractor, error) {
 	return &Extractor{deps: deps, cfg: cfg, metrics: m}, nil
 }
 
-// ErrNoStart means that neither a checkpoint nor EXTRACTOR_START says where to begin. Beginning at "now" would lose the past silently.
-var ErrNoStart = startError{}
+// refusal is an error of settings or state that only the operator can decide.
+type refusal string
 
-type startError struct{}
-
-func (startError) Error() string {
-	return "choose where to begin: the stream holds no checkpoint of this source and EXTRACTOR_START is not set; " +
-		"set it to a time (2026-01-31T00:00:00+08:00) or to how far back to begin (720h)"
-}
+func (r refusal) Error() string { return string(r) }
 
 // ExitCode is process.ExitUsage.
-func (startError) ExitCode() int { return process.ExitUsage }
+func (refusal) ExitCode() int { return process.ExitUsage }
+
+// ErrNoStart means that neither a checkpoint nor EXTRACTOR_START says where to begin. Beginning at "now" would lose the past silently.
+var ErrNoStart error = refusal("choose where to begin: the stream holds no checkpoint of this source and EXTRACTOR_START is not set; " +
+	"set it to a time (2026-01-31T00:00:00+08:00) or to how far back to begin (720h)")
+
+// ErrFilterChanged means that the source was read under another status or shop so far. Going on would leave out, without a sign, what the
+// old choice did not show before the cursor.
+var ErrFilterChanged error = refusal("compare the filter with the checkpoint's: EXTRACTOR_STATUS, EXTRACTOR_SHOP_ID or EXTRACTOR_OFFLINE_SHOPS changed; " +
+	"set them back, or read the new choice under another EXTRACTOR_SOURCE")
 
 // Run reads and stores until intake ends, and returns nil then. A commit in hand is finished under work. It returns an error that no
 // waiting cures: stream.ErrFenced, ErrNoStart, a *stream.PermissionError, or what the ERP refuses for good.
@@ -112,12 +116,15 @@ func (e *Extractor) open(ctx context.Context, resource Resource) (*Poller, error
 		now: e.deps.Now, slice: e.cfg.Window,
 		reader: &reader{
 			erp: e.deps.ERP, resource: resource, filter: e.cfg.Filter, size: min(e.cfg.PageSize, resource.Endpoint.MaxPageSize),
-			now: e.deps.Now, log: log, metrics: e.metrics,
+			settle: e.cfg.Settle, now: e.deps.Now, log: log, metrics: e.metrics,
 		},
 	}
 	at := p.position()
 	if at.cursor.IsZero() {
 		return nil, ErrNoStart
+	}
+	if c := journal.Checkpoint(); c != nil && c.GetFilter() != e.cfg.Filter.String() {
+		return nil, ErrFilterChanged
 	}
 	since := at.cursor.Add(-e.cfg.reach() - knownMargin)
 	known, err := stream.LoadKnown(ctx, e.deps.Stream, name, e.cfg.Source, since)

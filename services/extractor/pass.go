@@ -12,9 +12,11 @@ type pass struct {
 	window Window
 	// last is the highest page that has rows; 1 when the window is empty.
 	last int
-	// count is the newest data_count; 0 while the vendor names none.
-	count    int
-	grew     bool
+	// count is the newest data_count, and counted whether there was any.
+	counted bool
+	count   int
+	// moved: the count changed between two calls.
+	moved    bool
 	rows     []row
 	distinct map[string]struct{}
 }
@@ -32,7 +34,7 @@ func (p *pass) find(ctx context.Context) error {
 	}
 	p.note(page)
 	p.last = max(2, pagesOf(page, p.reader.size))
-	if p.last > maxPages && p.window.span() > minSpan {
+	if p.deep() {
 		return nil
 	}
 	for {
@@ -50,6 +52,9 @@ func (p *pass) find(ctx context.Context) error {
 	}
 }
 
+// deep says that the window should be halved before it is read.
+func (p *pass) deep() bool { return p.last > maxPages && p.window.span() > minSpan }
+
 // walk reads the pages below the last one, down to page 1.
 func (p *pass) walk(ctx context.Context) error {
 	for index := p.last - 1; index >= 1; index-- {
@@ -62,8 +67,8 @@ func (p *pass) walk(ctx context.Context) error {
 	return nil
 }
 
-// settled says whether the pass saw everything: nothing entered the window, and there are as many rows as the vendor counts.
-func (p *pass) settled() bool { return !p.grew && len(p.distinct) >= p.count }
+// settled says whether the pass saw everything: it read the window, the count stood still, and there are as many rows as it says.
+func (p *pass) settled() bool { return !p.deep() && !p.moved && len(p.distinct) >= p.count }
 
 func (p *pass) keep(page jushuitan.Page) {
 	p.note(page)
@@ -74,14 +79,15 @@ func (p *pass) keep(page jushuitan.Page) {
 	}
 }
 
-// note remembers the vendor's count and whether it grew.
+// note remembers the vendor's count and whether it moved.
 func (p *pass) note(page jushuitan.Page) {
 	if page.DataCount == nil {
 		return
 	}
-	if p.count > 0 && *page.DataCount > p.count {
-		p.grew = true
+	if p.counted && *page.DataCount != p.count {
+		p.moved = true
 	}
+	p.counted = true
 	p.count = *page.DataCount
 }
 

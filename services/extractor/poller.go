@@ -58,7 +58,10 @@ type Poller struct {
 func (p *Poller) Step(intake, work context.Context) (bool, error) {
 	// One time for the whole step: no slice of it is read earlier, so planWindow never believes that a change had more time to show
 	// itself than it had.
-	began, at := p.now(), p.position()
+	began, at := p.now().Add(-p.reader.ahead), p.position()
+	if at.cursor.After(began.Add(maxSkew)) {
+		return false, ErrFutureCursor
+	}
 	look := p.look.due(began, p.cfg)
 	plan, ok := planWindow(at, began, look, p.cfg)
 	if !ok {
@@ -85,8 +88,12 @@ func (p *Poller) Step(intake, work context.Context) (bool, error) {
 		p.metrics.lookedBack(began)
 	}
 	p.known.Forget(at.cursor.Add(-p.cfg.reach() - knownMargin))
-	return p.now().Sub(plan.End) < p.cfg.Settle+p.cfg.Interval, nil
+	return p.now().Add(-p.reader.ahead).Sub(plan.End) < p.cfg.Settle+p.cfg.Interval, nil
 }
+
+// ErrFutureCursor means that the checkpoint lies after now: it was written under a clock that was ahead, or this one is behind.
+var ErrFutureCursor error = refusal("compare the checkpoint with the clock: the checkpoint lies in the future; set this machine's clock by NTP, " +
+	"and if the clock is right, read again from a safe time under another EXTRACTOR_SOURCE")
 
 // position is where the journal's checkpoint stands, or the configured start.
 func (p *Poller) position() position {
@@ -145,6 +152,7 @@ func (p *Poller) checkpoint(w Window) *juliuv1.Checkpoint {
 		WindowBegin: timestamppb.New(w.Begin),
 		WindowEnd:   timestamppb.New(w.End),
 		Version:     p.journal.Checkpoint().GetVersion(),
+		Filter:      p.cfg.Filter.String(),
 	}
 	if !at.readAt.IsZero() {
 		c.ReadAt = timestamppb.New(at.readAt)
@@ -193,8 +201,11 @@ func (p *Poller) fresh(records []record.Record) []record.Record {
 			continue
 		case stream.Fresh:
 		}
-		if n, ok := newest[r.Key]; ok && n.Version.Compare(r.Version) == 0 && n.Hash == r.Hash {
-			continue
+		if n, ok := newest[r.Key]; ok {
+			// Sorted already; but where some rows lack a ts, versions of different keys have no total order.
+			if c := n.Version.Compare(r.Version); c > 0 || c == 0 && n.Hash == r.Hash {
+				continue
+			}
 		}
 		newest[r.Key] = r
 		fresh = append(fresh, r)

@@ -1,6 +1,9 @@
 package extractor
 
 import (
+	"cmp"
+	"fmt"
+
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/record"
 )
@@ -23,6 +26,18 @@ type Filter struct {
 	ShopID *int64
 	// OfflineShops with ShopID 0 reads the offline shops' orders.
 	OfflineShops bool
+}
+
+// String is the filter in a form to compare, e.g. "status=Confirmed shop=4711".
+func (f Filter) String() string {
+	text := "status=" + cmp.Or(f.Status, "all")
+	if f.ShopID != nil {
+		text += fmt.Sprintf(" shop=%d", *f.ShopID)
+	}
+	if f.OfflineShops {
+		text += " offline"
+	}
+	return text
 }
 
 // Resources is the table of everything that is extracted. A second endpoint is one more row.

@@ -43,7 +43,9 @@ type Checkpoint struct {
 	Total       uint64                 `protobuf:"varint,8,opt,name=total,proto3" json:"total,omitempty"`
 	CommittedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=committed_at,json=committedAt,proto3" json:"committed_at,omitempty"`
 	// When the reading of the window that ends at cursor began: tells how late a change may still have been seen there.
-	ReadAt        *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	ReadAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	// What of the ERP is read (status, shop): another choice leaves a gap before cursor, so it needs another source.
+	Filter        string `protobuf:"bytes,11,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -148,11 +150,18 @@ func (x *Checkpoint) GetReadAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Checkpoint) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
 var File_juliu_v1_checkpoint_proto protoreflect.FileDescriptor
 
 const file_juliu_v1_checkpoint_proto_rawDesc = "" +
 	"\n" +
-	"\x19juliu/v1/checkpoint.proto\x12\bjuliu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x03\n" +
+	"\x19juliu/v1/checkpoint.proto\x12\bjuliu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x03\n" +
 	"\n" +
 	"Checkpoint\x122\n" +
 	"\x06cursor\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x06cursor\x12=\n" +
@@ -166,7 +175,8 @@ const file_juliu_v1_checkpoint_proto_rawDesc = "" +
 	"\x05total\x18\b \x01(\x04R\x05total\x12=\n" +
 	"\fcommitted_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vcommittedAt\x123\n" +
 	"\aread_at\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\x06readAtB\x1eZ\x1cjuliu/proto/juliu/v1;juliuv1b\x06proto3"
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\x12\x16\n" +
+	"\x06filter\x18\v \x01(\tR\x06filterB\x1eZ\x1cjuliu/proto/juliu/v1;juliuv1b\x06proto3"
 
 var (
 	file_juliu_v1_checkpoint_proto_rawDescOnce sync.Once
