@@ -42,6 +42,7 @@ var ErrClosed = errors.New("sink closed")
 // It is safe for concurrent use. One process at a time may write to a file; the operating system frees the lock when it ends.
 type JSONL struct {
 	mu   sync.Mutex
+	path string
 	file *os.File
 	// size is where the last whole, fsynced line ends.
 	size int64
@@ -56,7 +57,7 @@ func OpenJSONL(path string) (*JSONL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open JSON lines: %w", err)
 	}
-	s := &JSONL{file: file}
+	s := &JSONL{path: path, file: file}
 	if err := s.prepare(path); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("open JSON lines %s: %w", path, err)
@@ -87,6 +88,25 @@ func (s *JSONL) prepare(path string) error {
 	defer func() { _ = folder.Close() }()
 	if err := folder.Sync(); err != nil {
 		return fmt.Errorf("sync folder: %w", err)
+	}
+	return nil
+}
+
+// errChanged means that lines would go where nobody finds them, or that lines are gone.
+var errChanged = errors.New("the file was removed, replaced, cut or written by another program while it was open; restart the loader, the records wait")
+
+// untouched fails unless the file still stands under its name and ends where the last write left it.
+func (s *JSONL) untouched() error {
+	there, err := os.Stat(s.path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errChanged, err)
+	}
+	ours, err := s.file.Stat()
+	if err != nil {
+		return fmt.Errorf("look at the open file: %w", err)
+	}
+	if !os.SameFile(there, ours) || ours.Size() < s.size || ours.Size() > s.size && !s.torn {
+		return errChanged
 	}
 	return nil
 }
@@ -161,6 +181,9 @@ func (s *JSONL) append(text []byte) error {
 	defer s.mu.Unlock()
 	if s.file == nil {
 		return fmt.Errorf("write JSON lines: %w", ErrClosed)
+	}
+	if err := s.untouched(); err != nil {
+		return &UnavailableError{Cause: fmt.Errorf("write JSON lines %s: %w", s.path, err)}
 	}
 	err := s.mend()
 	if err == nil {

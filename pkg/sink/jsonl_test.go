@@ -175,6 +175,36 @@ func TestJSONLRefusesWhatIsNotAFile(t *testing.T) {
 	}
 }
 
+func TestJSONLStoresNothingInAFileThatOthersChanged(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"cut":     func(path string) error { return os.Truncate(path, 0) },
+		"replaced": func(path string) error {
+			return errors.Join(os.Rename(path, path+".1"), os.WriteFile(path, nil, 0o600))
+		},
+		"written": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("x", 10_000)), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "orders.jsonl")
+			s := open(t, path)
+			if err := s.Write(t.Context(), []record.Record{order(t, "1", 1)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := change(path); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				err := s.Write(t.Context(), []record.Record{order(t, "2", 2)})
+				if _, ok := errors.AsType[*sink.UnavailableError](err); !ok || !strings.Contains(err.Error(), "restart the loader") {
+					t.Errorf("write: %v, want an UnavailableError that says what to do", err)
+				}
+			}
+		})
+	}
+}
+
 func TestJSONLAfterCloseWritesNothing(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "orders.jsonl"))
