@@ -35,7 +35,8 @@ func Check(ctx context.Context, c *Conn) error {
 	case err != nil:
 		return err
 	default:
-		found = append(found, differences("consumer "+LiveConsumer, consumerContract(k.CachedInfo().Config), consumerContract(liveConsumer()))...)
+		found = append(found, differences("consumer "+LiveConsumer, consumerContract(k.CachedInfo().Config, k.CachedInfo().Paused),
+			consumerContract(liveConsumer(), false))...)
 	}
 	if len(found) > 0 {
 		return &TopologyError{Differences: found}

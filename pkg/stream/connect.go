@@ -2,7 +2,9 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -171,13 +173,16 @@ func dial(ctx context.Context, cfg Config, options []nats.Option, server string)
 func (cfg Config) dial(options []nats.Option) (*nats.Conn, error) {
 	if cfg.Context != "" {
 		nc, _, err := natscontext.Connect(cfg.Context, options...)
+		if _, ok := errors.AsType[*url.Error](err); ok {
+			return nil, errContextURL
+		}
 		return nc, err //nolint:wrapcheck // ConnectError wraps it
 	}
-	url := cfg.URL
-	if url == "" {
-		url = nats.DefaultURL
+	servers := cfg.URL
+	if servers == "" {
+		servers = nats.DefaultURL
 	}
-	return nats.Connect(url, options...) //nolint:wrapcheck // ConnectError wraps it
+	return nats.Connect(servers, options...) //nolint:wrapcheck // ConnectError wraps it
 }
 
 // Close finishes what is under way, at most 5 seconds long, and closes the connection.

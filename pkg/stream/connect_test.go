@@ -26,6 +26,10 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 	gone := closed.URL()
 	closed.Close()
 	missing := filepath.Join(folder(t), "missing")
+	malformed := filepath.Join(folder(t), "malformed.json")
+	if err := os.WriteFile(malformed, []byte(`{"url":"nats://me:s3cret%@127.0.0.1:1"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		cfg  stream.Config
 		exit int
@@ -43,6 +47,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 		"a seed that is missing":       {stream.Config{URL: server.URL(), NKey: missing}, 2, "NATS_NKEY"},
 		"an authority that is missing": {stream.Config{URL: server.URL(), CA: missing}, 2, "NATS_CA"},
 		"a context that is missing":    {stream.Config{Context: "no-such-context-of-juliu"}, 2, "no-such-context-of-juliu"},
+		"a context whose URL is none":  {stream.Config{Context: malformed}, 2, "%XX"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -336,6 +336,36 @@ func TestDeadLettersAreKeptWholeAndOnce(t *testing.T) {
 	}
 }
 
+func TestALetterIsNotTakenForOneOfTheSameSequenceOrOneThatWasDeleted(t *testing.T) {
+	t.Parallel()
+	server, conn := setup(t)
+	js := raw(t, server)
+	keep := func(d stream.Delivery) error { return conn.KeepDelivery(t.Context(), d, "no", "rejected") }
+	commit(t.Context(), t, openJournal(t, conn), orders(0, 1, 100))
+	collect(t, openConsumer(t, conn, 10), 1, func(d stream.Delivery) error { return errors.Join(keep(d), d.Term("no")) })
+	if err := js.DeleteStream(t.Context(), stream.Stream); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Provision(t.Context(), conn, stream.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	commit(t.Context(), t, openJournal(t, conn), orders(1, 1, 100))
+	dead, err := js.Stream(t.Context(), stream.DeadLetterStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	collect(t, openConsumer(t, conn, 10), 1, func(d stream.Delivery) error {
+		err := keep(d)
+		if got := message(t, dead, 2).Header.Get(stream.HeaderKey); d.Sequence != 1 || got != order(1, 0).Key {
+			t.Errorf("of two records of sequence 1 the second is kept as %q, its sequence is %d", got, d.Sequence)
+		}
+		return errors.Join(err, dead.Purge(t.Context()), keep(d), d.Term("no"))
+	})
+	if got := lag(t, conn); got.DeadLetters != 1 {
+		t.Errorf("after a purge %d dead letters are kept, want 1", got.DeadLetters)
+	}
+}
+
 func TestWhatFailsWithoutAConnectionIsNotSentLater(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)

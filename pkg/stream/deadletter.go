@@ -45,7 +45,7 @@ const (
 )
 
 // KeepDelivery copies a delivery, body and headers, to the dead letters and returns nil when the server has stored it. Call Term only
-// then. The same delivery is kept once, however often it is tried within a day.
+// then. The same delivery is kept once, however often it is tried within a day, unless its letter was deleted meanwhile.
 func (c *Conn) KeepDelivery(ctx context.Context, d Delivery, reason, class string) error {
 	if d.msg == nil {
 		return fmt.Errorf("dead-letter delivery: %w", errDetached)
@@ -67,7 +67,8 @@ func (c *Conn) KeepDelivery(ctx context.Context, d Delivery, reason, class strin
 	if err := c.renewObject(ctx, m.Header); err != nil {
 		return err
 	}
-	id := fmt.Sprintf("dlq/%s/%s/%d", Stream, d.consumer, d.Sequence)
+	// A stream made anew counts its sequences from the start; the time tells its records from the old ones.
+	id := fmt.Sprintf("dlq/%s/%s/%d/%d", Stream, d.consumer, d.Sequence, d.Published.UnixNano())
 	return c.keep(ctx, m, id, reason, class)
 }
 
@@ -78,7 +79,7 @@ func (c *Conn) renewObject(ctx context.Context, h nats.Header) error {
 		return nil
 	}
 	data, err := c.object(ctx, name)
-	if errors.Is(err, errUnreadable) {
+	if errors.Is(err, errUnreadable) || errors.Is(err, ErrNotYet) {
 		return nil
 	}
 	if err != nil {
@@ -108,8 +109,32 @@ func (c *Conn) keep(ctx context.Context, m *nats.Msg, id, reason, class string) 
 	m.Header.Set(HeaderReason, oneLine(reason))
 	m.Header.Set(HeaderClass, oneLine(class))
 	m.Header.Set(HeaderLast, c.now().UTC().Format(time.RFC3339Nano))
-	_, err := c.js.PublishMsg(ctx, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(DeadLetterStream))
-	return c.explain(ctx, "store dead letter", err)
+	ack, err := c.js.PublishMsg(ctx, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(DeadLetterStream))
+	if err != nil || !ack.Duplicate {
+		return c.explain(ctx, "store dead letter", err)
+	}
+	// The server remembers the id of a letter that was deleted since, too: such a letter is stored anew, without an id.
+	if stands, err := c.letterStands(ctx, ack.Sequence); err != nil || stands {
+		return err
+	}
+	m.Header.Del(jetstream.MsgIDHeader)
+	_, err = c.js.PublishMsg(ctx, m, jetstream.WithExpectStream(DeadLetterStream))
+	return c.explain(ctx, "store dead letter again", err)
+}
+
+// letterStands tells whether a dead letter is still there.
+func (c *Conn) letterStands(ctx context.Context, sequence uint64) (bool, error) {
+	s, err := c.stream(ctx, DeadLetterStream)
+	if err != nil {
+		return false, err
+	}
+	ctx, done := c.calls.ask(ctx, apiPrefix+"STREAM.MSG.GET."+DeadLetterStream)
+	defer done()
+	_, err = s.GetMsg(ctx, sequence)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	return err == nil, c.explain(ctx, "look up a dead letter", err)
 }
 
 // oneLine makes a text fit for a header.

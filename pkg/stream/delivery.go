@@ -18,7 +18,7 @@ import (
 type Delivery struct {
 	// Record is the record, with Sequence and Published. The rest of it is empty when Err is set.
 	Record record.Record
-	// Err says why the message cannot be read, now or later: keep it as a dead letter.
+	// Err says why the message cannot be read: keep it as a dead letter, an ErrNotYet only after some attempts.
 	Err error
 	// Subject is where the record is stored.
 	Subject string
@@ -38,7 +38,8 @@ type Delivery struct {
 // errDetached means that a Delivery did not come from a stream.
 var errDetached = errors.New("this delivery did not come from a stream")
 
-// newDelivery reads a message. An error means that it may be read later; a message that never can be is a Delivery with Err.
+// newDelivery reads a message. An error means that it may be read later; a message that never can be, or whose
+// object is not found, is a Delivery with Err.
 func (c *Conn) newDelivery(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata) (Delivery, error) {
 	d := Delivery{
 		Subject:   m.Subject(),
@@ -50,14 +51,14 @@ func (c *Conn) newDelivery(ctx context.Context, m jetstream.Msg, meta *jetstream
 		msg:       m,
 	}
 	d.Record, d.Err = c.readRecord(ctx, m)
-	if d.Err != nil && !errors.Is(d.Err, errUnreadable) {
+	if d.Err != nil && !errors.Is(d.Err, errUnreadable) && !errors.Is(d.Err, ErrNotYet) {
 		return d, d.Err
 	}
 	d.Record.Sequence, d.Record.Published = d.Sequence, d.Published
 	return d, nil
 }
 
-// readRecord is the record in a message, or errUnreadable. After any other error it may be tried again.
+// readRecord is the record in a message, errUnreadable or ErrNotYet. After any other error it may be tried again.
 func (c *Conn) readRecord(ctx context.Context, m jetstream.Msg) (record.Record, error) {
 	body, err := c.body(ctx, m.Headers(), m.Data())
 	if err != nil {

@@ -28,12 +28,31 @@ var ErrFull = errors.New("stream full: raise STREAM_MAX_BYTES or shorten STREAM_
 // older state. Nothing of the refused commit is stored. Start again, so that the position is decided anew.
 var ErrCheckpointLost = errors.New("checkpoint lost: the stream was purged, recreated or restored under a running extractor; start the extractor again")
 
+// ErrOrphaned means that the stream holds records of a source but no checkpoint, which are always stored together: the checkpoint was
+// deleted, or the stream was restored without it. Where the source was is not known.
+var ErrOrphaned error = orphanedError{}
+
+type orphanedError struct{}
+
+// Error says what happened and what to do.
+func (orphanedError) Error() string {
+	return "the stream holds records of this source but no checkpoint, so starting at EXTRACTOR_START could leave a gap; " +
+		"restore the stream, or read again from a safe time under another EXTRACTOR_SOURCE"
+}
+
+// ExitCode is 2, bad configuration.
+func (orphanedError) ExitCode() int { return 2 }
+
 // ErrUnclear means that Commit was given up by its context before the server's answer was known: the records may or may not be stored.
 // Open the journal and the known rows again before the next commit.
 var ErrUnclear = errors.New("commit unclear: given up before the answer was known; open the journal again")
 
 // ErrTooLarge means that a row is larger than MaxPayload and cannot be read back safely.
 var ErrTooLarge = errors.New("row too large")
+
+// ErrNotYet means that the object of a large row was not found. The replica that was asked may lag, so the delivery is worth more
+// attempts; when they are used up the object is gone.
+var ErrNotYet = errors.New("object not found")
 
 // errDisconnected ends the calls that wait for an answer when the connection breaks.
 var errDisconnected = errors.New("connection to NATS lost")

@@ -39,7 +39,7 @@ type Journal struct {
 }
 
 // OpenJournal reads the checkpoint from the stream's leader. Errors: *TopologyError when the stream is missing or not as the promises
-// need it, *PermissionError.
+// need it, *PermissionError, ErrOrphaned.
 func OpenJournal(ctx context.Context, c *Conn, resource, source string) (*Journal, error) {
 	s, err := c.stream(ctx, Stream)
 	if err != nil {
@@ -54,7 +54,26 @@ func OpenJournal(ctx context.Context, c *Conn, resource, source string) (*Journa
 	if j.checkpoint, j.sequence, err = j.read(ctx); err != nil {
 		return nil, err
 	}
+	if err := j.refuseOrphans(ctx); err != nil {
+		return nil, err
+	}
 	return j, nil
+}
+
+// refuseOrphans finds records without a checkpoint. They are always stored together, so it was lost.
+func (j *Journal) refuseOrphans(ctx context.Context) error {
+	if j.checkpoint != nil {
+		return nil
+	}
+	last, err := j.conn.lastMatch(ctx, recordPrefix+Escape(j.resource)+"."+Escape(j.source)+".>")
+	if err != nil || last == nil {
+		return err
+	}
+	// Another extractor's first commit may have come between.
+	if j.checkpoint, j.sequence, err = j.read(ctx); err != nil || j.checkpoint != nil {
+		return err
+	}
+	return ErrOrphaned
 }
 
 // Checkpoint is the last checkpoint, nil before a source's first commit. The caller must not change it.

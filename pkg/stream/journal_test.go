@@ -296,6 +296,30 @@ func TestACheckpointThatVanishesStopsTheJournal(t *testing.T) {
 	once(t, conn, 0)
 }
 
+func TestAJournalDoesNotOpenOnRecordsWithoutACheckpoint(t *testing.T) {
+	t.Parallel()
+	server, conn := setup(t)
+	commit(t.Context(), t, openJournal(t, conn), orders(0, 10, 100))
+	s, err := raw(t, server).Stream(t.Context(), stream.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(t.Context(), jetstream.WithPurgeSubject(stream.CheckpointSubject(resource, source))); err != nil {
+		t.Fatal(err)
+	}
+	_, err = stream.OpenJournal(t.Context(), conn, resource, source)
+	exit, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err)
+	if !errors.Is(err, stream.ErrOrphaned) || !ok || exit.ExitCode() != 2 {
+		t.Errorf("got %v, want ErrOrphaned with exit code 2", err)
+	}
+	if _, err := stream.OpenJournal(t.Context(), conn, resource, "other"); err != nil {
+		t.Errorf("another source: %v", err)
+	}
+}
+
 func TestTheCheckpointOutlivesTheRecords(t *testing.T) {
 	t.Parallel()
 	_, conn := setup(t)

@@ -64,8 +64,8 @@ func (c *Conn) putObject(ctx context.Context, name string, data []byte) error {
 	return c.explain(ctx, "store a large row in "+PayloadBucket, err)
 }
 
-// body is the body of a stored message, wherever and however it is kept. errUnreadable means that it is lost or damaged for good; after any
-// other error it may be tried again.
+// body is the body of a stored message, wherever and however it is kept. errUnreadable means that it is damaged for good, ErrNotYet that
+// its object is not found; after any other error it may be tried again.
 func (c *Conn) body(ctx context.Context, h nats.Header, data []byte) ([]byte, error) {
 	name := h.Get(HeaderObject)
 	if name != "" {
@@ -99,7 +99,7 @@ func (c *Conn) object(ctx context.Context, name string) ([]byte, error) {
 	}
 	info, err := store.GetInfo(ctx, name)
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
-		return nil, fmt.Errorf("%w: object %s is gone", errUnreadable, name)
+		return nil, fmt.Errorf("read %s of %s: %w", name, PayloadBucket, ErrNotYet)
 	}
 	if err != nil {
 		return nil, c.explain(ctx, "look up an object of "+PayloadBucket, err)

@@ -90,6 +90,8 @@ func provisionStream(ctx context.Context, c *Conn, want jetstream.StreamConfig) 
 	next.MaxAge, next.MaxBytes, next.Discard, next.Replicas = want.MaxAge, want.MaxBytes, want.Discard, want.Replicas
 	next.Compression, next.AllowAtomicPublish, next.AllowRollup = want.Compression, want.AllowAtomicPublish, want.AllowRollup
 	next.AllowMsgTTL, next.AllowDirect, next.PersistMode = want.AllowMsgTTL, want.AllowDirect, want.PersistMode
+	next.MaxMsgs, next.MaxMsgsPerSubject, next.MaxMsgSize = want.MaxMsgs, want.MaxMsgsPerSubject, want.MaxMsgSize
+	next.SubjectTransform, next.Mirror, next.Sources = nil, nil, nil
 	if want.Duplicates != 0 {
 		next.Duplicates = want.Duplicates
 	}
@@ -134,13 +136,17 @@ func provisionConsumer(ctx context.Context, c *Conn, _ Limits) ([]string, error)
 		return nil, wrap("look up "+what, err)
 	}
 	next := k.CachedInfo().Config
-	changes := changed(what, consumerContract(next), consumerContract(want))
+	changes := changed(what, consumerContract(next, k.CachedInfo().Paused), consumerContract(want, false))
 	if len(changes) == 0 {
 		return nil, nil
 	}
 	next.FilterSubject, next.FilterSubjects, next.DeliverPolicy, next.AckPolicy = want.FilterSubject, nil, want.DeliverPolicy, want.AckPolicy
 	next.AckWait, next.MaxDeliver, next.MaxAckPending, next.BackOff = want.AckWait, want.MaxDeliver, want.MaxAckPending, nil
+	next.HeadersOnly = false
 	_, err = c.js.UpdateConsumer(ctx, Stream, next)
+	if err == nil && k.CachedInfo().Paused {
+		_, err = c.js.ResumeConsumer(ctx, Stream, LiveConsumer) // an update does not
+	}
 	return changes, wrap("change "+what, err)
 }
 

@@ -49,6 +49,9 @@ func remedyFor(err error) string {
 // errURL says no more than that, because what stands in a URL that cannot be read may be a password.
 var errURL = errors.New("NATS_URL cannot be read as a URL; write special characters of user and password as %XX")
 
+// errContextURL says no more, for the same reason: what url.Parse says quotes pieces of the password.
+var errContextURL = errors.New("the context's URL cannot be read as a URL; write special characters of user and password as %XX")
+
 // checkURL refuses what the client would fail at with an error that shows the password.
 func checkURL(servers string) error {
 	for server := range strings.SplitSeq(servers, ",") {

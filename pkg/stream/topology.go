@@ -50,6 +50,8 @@ func recordStream(l Limits) jetstream.StreamConfig {
 		MaxAge:      l.MaxAge,
 		MaxBytes:    limit,
 		Discard:     jetstream.DiscardNew, // full: refuse the extractor, never delete what no loader has seen
+		// Size and age are the only limits; one on numbers would delete, whatever Discard says.
+		MaxMsgs: -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1,
 		Replicas:    l.replicas(),
 		Compression: jetstream.S2Compression,
 		// A page and its checkpoint are one act (server 2.12).
@@ -80,6 +82,7 @@ func deadLetterStream(l Limits) jetstream.StreamConfig {
 		Retention:   jetstream.LimitsPolicy,
 		MaxAge:      l.MaxAge,
 		MaxBytes:    -1,
+		MaxMsgs:     -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1,
 		Discard:     jetstream.DiscardNew,
 		Replicas:    l.replicas(),
 		Compression: jetstream.S2Compression,
@@ -136,6 +139,12 @@ func contract(c jetstream.StreamConfig) []setting {
 		{"allow_rollup_hdrs", c.AllowRollup},
 		{"allow_msg_ttl", c.AllowMsgTTL},
 		{"allow_direct", c.AllowDirect},
+		{"max_msgs", c.MaxMsgs},
+		{"max_msgs_per_subject", c.MaxMsgsPerSubject},
+		{"max_msg_size", c.MaxMsgSize},
+		{"subject_transform", c.SubjectTransform != nil},
+		{"mirror", c.Mirror != nil},
+		{"number of sources", len(c.Sources)},
 		{"asynchronous persistence", c.PersistMode == jetstream.AsyncPersistMode},
 	}
 }
@@ -152,8 +161,8 @@ func tuning(c jetstream.StreamConfig) []setting {
 	}
 }
 
-// consumerContract are the settings of a consumer that promises rest on.
-func consumerContract(c jetstream.ConsumerConfig) []setting {
+// consumerContract are the settings of a consumer that promises rest on, and whether it is paused.
+func consumerContract(c jetstream.ConsumerConfig, paused bool) []setting {
 	return []setting{
 		{"filter_subject", c.FilterSubject},
 		{"deliver_policy", c.DeliverPolicy.String()},
@@ -161,6 +170,9 @@ func consumerContract(c jetstream.ConsumerConfig) []setting {
 		{"ack_wait", c.AckWait.String()},
 		{"max_deliver", c.MaxDeliver},
 		{"max_ack_pending", c.MaxAckPending},
+		{"headers_only", c.HeadersOnly},
+		{"backoff", fmt.Sprint(c.BackOff)},
+		{"paused", paused},
 	}
 }
 

@@ -91,6 +91,9 @@ func TestWhatAnOperatorChangedIsNamedAndRepaired(t *testing.T) {
 	}
 	change(func(cfg *jetstream.StreamConfig) {
 		cfg.AllowDirect, cfg.Discard, cfg.AllowAtomicPublish = true, jetstream.DiscardOld, false
+		cfg.MaxMsgs, cfg.MaxMsgsPerSubject, cfg.MaxMsgSize = 1000, 1, 1<<20
+		cfg.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "jst.record.>", Destination: "jst.record.x.>"}
+		cfg.Sources = []*jetstream.StreamSource{{Name: stream.DeadLetterStream}}
 		cfg.Metadata["owner"] = "operator"
 	})
 	k, err := js.Consumer(t.Context(), stream.Stream, stream.LiveConsumer)
@@ -98,14 +101,21 @@ func TestWhatAnOperatorChangedIsNamedAndRepaired(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := k.CachedInfo().Config
-	cfg.MaxDeliver, cfg.AckWait = 5, time.Minute
+	cfg.MaxDeliver, cfg.AckWait, cfg.BackOff = 5, time.Minute, []time.Duration{time.Minute}
+	cfg.HeadersOnly, cfg.FilterSubject = true, "jst.record.sales-out.>"
 	if _, err := js.UpdateConsumer(t.Context(), stream.Stream, cfg); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.PauseConsumer(t.Context(), stream.Stream, stream.LiveConsumer, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	found := stream.Check(t.Context(), conn)
 	for _, want := range []string{
 		"discard is DiscardOld, not DiscardNew", "allow_atomic is false, not true", "allow_direct is true, not false",
 		"max_deliver is 5, not -1", "ack_wait is 1m0s, not 30s",
+		"max_msgs is 1000, not -1", "max_msgs_per_subject is 1, not -1", "max_msg_size is 1048576, not -1",
+		"subject_transform is true, not false", "number of sources is 1, not 0", "headers_only is true, not false",
+		"backoff is [1m0s], not []", "filter_subject is jst.record.sales-out.>, not jst.record.>", "paused is true, not false",
 	} {
 		if found == nil || !strings.Contains(found.Error(), want) {
 			t.Errorf("%v does not say %q", found, want)

@@ -87,6 +87,18 @@ func TestADeliveryThatCannotBeReadIsDeadLetteredAndTheOthersAreWritten(t *testin
 	}
 }
 
+func TestARowThatIsNotFoundIsTriedAgainUntilTheAttemptsAreUsedUp(t *testing.T) {
+	t.Parallel()
+	s, l := &recorder{}, &letters{}
+	r := runScript(t, s, l,
+		stream.Delivery{Err: stream.ErrNotYet, Sequence: 1, Attempt: 9}, stream.Delivery{Err: stream.ErrNotYet, Sequence: 2, Attempt: 10}, delivery(t, 3, 1))
+	until(t, "one is written", func() bool { n, _ := s.count(); return n == 1 && l.count() > 0 })
+	r.stop(t)
+	if !slices.Equal(l.kept, []string{"exhausted"}) {
+		t.Errorf("kept as %v, want the one of the last attempt as exhausted", l.kept)
+	}
+}
+
 func TestWithoutTheRightToKeepDeadLettersTheLoaderEnds(t *testing.T) {
 	t.Parallel()
 	denied := &stream.PermissionError{Operation: "publish", Subject: "jst.dlq.>"}

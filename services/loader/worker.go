@@ -145,7 +145,11 @@ func (w *worker) pass(work context.Context, batch []stream.Delivery) ([]stream.D
 func (w *worker) withoutUndecodable(work context.Context, batch []stream.Delivery) []stream.Delivery {
 	return slices.DeleteFunc(batch, func(d stream.Delivery) bool {
 		if d.Err != nil {
-			w.settle(work, d, verdict{action: reject, class: classUndecodable, reason: d.Err.Error()})
+			v := verdict{action: reject, class: classUndecodable, reason: d.Err.Error()}
+			if errors.Is(d.Err, stream.ErrNotYet) {
+				v = judge(d.Err, d.Attempt, w.cfg.MaxAttempts)
+			}
+			w.settle(work, d, v)
 		}
 		return d.Err != nil
 	})
