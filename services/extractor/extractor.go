@@ -72,7 +72,7 @@ func (e *Extractor) Run(intake, work context.Context) error {
 		}
 		pollers = append(pollers, p)
 	}
-	patience := patience{log: e.deps.Log, failures: e.metrics.failures}
+	patience := patience{log: e.deps.Log, failures: e.metrics.failures, proven: func() bool { return e.metrics.pages.Load() > 0 }}
 	for intake.Err() == nil {
 		caughtUp, err := e.round(intake, work, pollers)
 		if intake.Err() != nil {

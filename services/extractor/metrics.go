@@ -15,7 +15,7 @@ type metrics struct {
 	failures                                                  *prometheus.CounterVec
 	cursor, newestModified                                    prometheus.Gauge
 
-	storedCount, newestUnix, cursorUnix, lookUnix atomic.Int64
+	pages, storedCount, newestUnix, cursorUnix, lookUnix atomic.Int64
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {

@@ -55,9 +55,12 @@ func (p *pass) find(ctx context.Context) error {
 // deep says that the window should be halved before it is read.
 func (p *pass) deep() bool { return p.last > maxPages && p.window.span() > minSpan }
 
+// hopeless says that the window will be halved whatever else is read of it.
+func (p *pass) hopeless() bool { return p.moved && p.window.span() > minSpan }
+
 // walk reads the pages below the last one, down to page 1.
 func (p *pass) walk(ctx context.Context) error {
-	for index := p.last - 1; index >= 1; index-- {
+	for index := p.last - 1; index >= 1 && !p.hopeless(); index-- {
 		page, err := p.reader.page(ctx, p.window, index)
 		if err != nil {
 			return err

@@ -29,16 +29,16 @@ const (
 type patience struct {
 	log      logrus.FieldLogger
 	failures *prometheus.CounterVec
-	// failed counts the failures since the last success.
-	failed int
-	// proven is set by the first success: the settings were right once.
-	proven bool
+	// proven says that a page was read: the settings were right once.
+	proven func() bool
+	// failed counts the failures since the last success, refused those of them in a row that no waiting should cure.
+	failed, refused int
 }
 
 // judge returns how long to wait before the next step, or the error that ends the extractor.
 func (p *patience) judge(err error) (time.Duration, error) {
 	if err == nil {
-		p.failed, p.proven = 0, true
+		p.failed, p.refused = 0, 0
 		return 0, nil
 	}
 	p.failed++
@@ -49,11 +49,16 @@ func (p *patience) judge(err error) (time.Duration, error) {
 	wait += rand.N(wait / 4) //nolint:gosec // jitter needs no secrecy
 	remedy := ""
 	if refusal, ok := errors.AsType[*jushuitan.Error](err); ok {
+		if refusal.Retryable() {
+			p.refused = 0
+		} else {
+			p.refused++
+		}
 		tries := triesAtStart
-		if p.proven {
+		if p.proven() {
 			tries = triesLater
 		}
-		if !refusal.Retryable() && p.failed >= tries {
+		if p.refused >= tries {
 			return 0, fmt.Errorf("%w; %s", err, refusal.Remedy())
 		}
 		wait = max(wait, refusal.RetryAfter)

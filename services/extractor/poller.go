@@ -69,11 +69,12 @@ func (p *Poller) Step(intake, work context.Context) (bool, error) {
 	}
 	seen := 0
 	for begin := plan.Begin; begin.Before(plan.End); {
-		rows, read, err := p.reader.read(intake, Window{Begin: begin, End: plan.End}.first(p.slice))
+		slice := Window{Begin: begin, End: plan.End}.first(p.slice)
+		rows, read, err := p.reader.read(intake, slice)
 		if err != nil {
 			return false, err
 		}
-		p.adapt(len(rows), read)
+		p.adapt(len(rows), slice, read)
 		if read.End.After(at.cursor) {
 			at = position{cursor: read.End, readAt: began}
 		}
@@ -108,12 +109,13 @@ func (p *Poller) position() position {
 	return at
 }
 
-// adapt sets the next slice's length by what this one held.
-func (p *Poller) adapt(rows int, read Window) {
-	switch {
-	case read.span() < p.slice && rows > p.cfg.PageSize:
+// adapt sets the next slice's length: what could be read in one go, twice that when it filled no third of a page. A window of one page is the
+// best there is: one call reads it whole, and nothing can move meanwhile.
+func (p *Poller) adapt(rows int, asked, read Window) {
+	if read.End.Before(asked.End) {
 		p.slice = read.span()
-	case rows < p.cfg.PageSize*maxPages/4:
+	}
+	if rows*3 <= p.reader.size {
 		p.slice = min(p.slice*2, p.cfg.Window)
 	}
 }

@@ -122,6 +122,7 @@ func (r *reader) page(ctx context.Context, w Window, index int) (jushuitan.Page,
 		return jushuitan.Page{}, fmt.Errorf("read page %d of [%s, %s): %w", index, w.Begin.Format(time.RFC3339), w.End.Format(time.RFC3339), err)
 	}
 	r.metrics.calls.Inc()
+	r.metrics.pages.Add(1)
 	if err := r.checkClock(page.ServerTime, w); err != nil {
 		return jushuitan.Page{}, err
 	}
