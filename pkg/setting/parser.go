@@ -89,7 +89,8 @@ func (p *Parser) OneOf(name, value string, options ...string) string {
 	return value
 }
 
-// URL reads an absolute URL with one of the schemes and a host, and returns its text.
+// URL reads an absolute URL with one of the schemes, a host, and nothing behind it but perhaps a slash, and returns scheme and
+// host.
 func (p *Parser) URL(name, value string, schemes ...string) string {
 	value = strings.TrimSpace(value)
 	if value == "" {
@@ -104,8 +105,11 @@ func (p *Parser) URL(name, value string, schemes ...string) string {
 	case !slices.Contains(schemes, u.Scheme):
 		p.Problem(name, "has a scheme that cannot be used", "use "+strings.Join(schemes, " or ")+", "+example)
 		return ""
+	case u.User != nil, u.Path != "" && u.Path != "/", u.RawQuery != "", u.ForceQuery, strings.Contains(value, "#"):
+		p.Problem(name, "has more than scheme and host", "write scheme and host only, e.g. https://openapi.jushuitan.com")
+		return ""
 	}
-	return value
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host}).String()
 }
 
 // Time reads a point in time: RFC 3339 with a zone, or a duration back from now. It must not lie after now. The result is in UTC.
