@@ -5,7 +5,7 @@
 //
 //	func main() {
 //		os.Exit(process.Main(context.Background(), process.Service{
-//			Name: "loader", Out: os.Stdout, Err: os.Stderr, HTTPAddr: os.Getenv("HTTP_ADDR"), Run: run,
+//			Name: "loader", Help: help, Out: os.Stdout, Err: os.Stderr, HTTPAddr: os.Getenv("HTTP_ADDR"), Grace: 15 * time.Second, Run: run,
 //		}, os.Args[1:]))
 //	}
 package process
