@@ -49,7 +49,6 @@ type request struct {
 	contentType string
 	body        []byte
 	hidden      []string // values of this request that no error may show
-	sentAt      time.Time
 }
 
 // encodeBiz is the JSON of a query in raw UTF-8; nil is {}.
@@ -98,7 +97,6 @@ func (c *Client) formRequest(path string, params url.Values, now time.Time) requ
 		contentType: "application/x-www-form-urlencoded;charset=UTF-8",
 		body:        []byte(params.Encode()),
 		hidden:      []string{sign, params.Get("code")},
-		sentAt:      now,
 	}
 }
 
@@ -112,6 +110,5 @@ func (c *Client) partnerRequest(method string, biz []byte, now time.Time) reques
 		contentType: "application/json;charset=UTF-8",
 		body:        biz,
 		hidden:      []string{sign, query.Encode()},
-		sentAt:      now,
 	}
 }
