@@ -1,11 +1,10 @@
 package record
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/tidwall/gjson"
 )
 
 // Limits of one row. The vendor's rows nest 3 levels deep and an order of 10,000 lines holds 300,000 values.
@@ -22,8 +21,8 @@ var (
 
 // parse reads one JSON object, in time linear to its length. It forgives what a sloppy writer gets wrong inside a value: raw
 // control characters, invalid UTF-8, lone surrogates, unknown escapes, unknown bare words. It never forgives the structure: a
-// row that is cut, has something behind it or misses a comma is an error, not half a row. (gjson walks on over all of these, and
-// cuts a string short at a control character; that is why it does not walk here.)
+// row that is cut, has something behind it or misses a comma is an error, not half a row. No library
+// forgives just that: encoding/json refuses both, gjson walks on over both.
 func parse(src string) (tree, error) {
 	p := parser{src: src, nodes: make(tree, 0, len(src)/20+1)}
 	if p.peek() != '{' {
@@ -144,7 +143,7 @@ func (p *parser) bare() (kind, string, error) {
 		return null, "", p.malformed()
 	case s == "null":
 		return null, "", nil
-	case gjson.Valid(s):
+	case json.Valid([]byte(s)):
 		return literal, s, nil
 	}
 	return word, s, nil
