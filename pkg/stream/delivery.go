@@ -14,7 +14,7 @@ import (
 )
 
 // Delivery is a record as it came from the stream. The verbs (Ack and the others) tell the server what became of it; exactly one of
-// Ack, DoubleAck, NakWithDelay and Term ends it, or AckWait does, after which it comes again. They are safe for concurrent use.
+// Ack, NakWithDelay and Term ends it, or AckWait does, after which it comes again. They are safe for concurrent use.
 type Delivery struct {
 	// Record is the record, with Sequence and Published. The rest of it is empty when Err is set.
 	Record record.Record
@@ -77,11 +77,6 @@ func (c *Conn) readRecord(ctx context.Context, m jetstream.Msg) (record.Record, 
 
 // Ack says that the record is written. It does not wait: when it is lost on the way, the record comes again.
 func (d Delivery) Ack() error { return d.tell("ack", func(m jetstream.Msg) error { return m.Ack() }) }
-
-// DoubleAck is Ack that waits until the server has noted it.
-func (d Delivery) DoubleAck(ctx context.Context) error {
-	return d.tell("ack", func(m jetstream.Msg) error { return m.DoubleAck(ctx) })
-}
 
 // NakWithDelay asks for the record again, no sooner than after the delay.
 func (d Delivery) NakWithDelay(delay time.Duration) error {

@@ -35,35 +35,7 @@ func address(resource, source, shop string, partition int) string {
 	return strings.Join([]string{Escape(resource), Escape(source), Escape(shop), strconv.Itoa(partition)}, ".")
 }
 
-// Address is what a record's subject says.
-type Address struct {
-	Resource, Source, Shop string
-	// Partition is 0 to record.Partitions-1.
-	Partition int
-}
-
-// ErrSubject means that a subject is not one of a record.
-var ErrSubject = errors.New("not a record's subject")
-
-// ParseRecordSubject reads what RecordSubject wrote. Any other subject is ErrSubject.
-func ParseRecordSubject(subject string) (Address, error) {
-	rest, ok := strings.CutPrefix(subject, recordPrefix)
-	tokens := strings.Split(rest, ".")
-	if !ok || len(tokens) != 4 {
-		return Address{}, fmt.Errorf("%w: %q", ErrSubject, subject)
-	}
-	partition, err := strconv.Atoi(tokens[3])
-	if err != nil || partition < 0 || partition >= record.Partitions || strconv.Itoa(partition) != tokens[3] {
-		return Address{}, fmt.Errorf("%w: %q has no partition", ErrSubject, subject)
-	}
-	var texts [3]string
-	for i := range texts {
-		if texts[i], err = Unescape(tokens[i]); err != nil {
-			return Address{}, fmt.Errorf("%w: %w", ErrSubject, err)
-		}
-	}
-	return Address{Resource: texts[0], Source: texts[1], Shop: texts[2], Partition: partition}, nil
-}
+var errToken = errors.New("not an escaped text")
 
 // Escape makes a subject token of any text: A-Z, a-z, 0-9, _ and - stay, any other byte becomes = and its two upper-case hex digits, and
 // the empty text becomes "=". Different texts give different tokens.
@@ -94,7 +66,7 @@ func Unescape(token string) (string, error) {
 			continue
 		}
 		if token[i] != '=' || i+2 >= len(token) {
-			return "", fmt.Errorf("unescape %q: %w", token, ErrSubject)
+			return "", fmt.Errorf("unescape %q: %w", token, errToken)
 		}
 		b, err := strconv.ParseUint(token[i+1:i+3], 16, 8)
 		if err != nil {
@@ -104,7 +76,7 @@ func Unescape(token string) (string, error) {
 		i += 2
 	}
 	if Escape(text.String()) != token {
-		return "", fmt.Errorf("unescape %q: %w", token, ErrSubject)
+		return "", fmt.Errorf("unescape %q: %w", token, errToken)
 	}
 	return text.String(), nil
 }

@@ -1,12 +1,8 @@
 package stream_test
 
 import (
-	"errors"
 	"regexp"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"juliu/pkg/record"
 	"juliu/pkg/stream"
@@ -26,41 +22,21 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
-func TestParseRecordSubjectReadsWhatRecordSubjectWrote(t *testing.T) {
+func TestUnescapeRefusesWhatEscapeNeverWrites(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		r := record.Record{
-			Resource: rapid.String().Draw(t, "resource"), Source: rapid.String().Draw(t, "source"),
-			Shop: rapid.String().Draw(t, "shop"), Key: rapid.String().Draw(t, "key"),
-		}
-		got, err := stream.ParseRecordSubject(stream.RecordSubject(r))
-		want := stream.Address{Resource: r.Resource, Source: r.Source, Shop: r.Shop, Partition: record.Partition(r.Key)}
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
-			t.Fatal(err, diff)
-		}
-	})
-}
-
-func TestParseRecordSubjectRefusesOtherSubjects(t *testing.T) {
-	t.Parallel()
-	for name, subject := range map[string]string{
-		"a checkpoint":                "jst.checkpoint.sales-out.main",
-		"a dead letter":               "jst.dlq.sales-out.main.1.2",
-		"too few tokens":              "jst.record.sales-out.main.1",
-		"too many tokens":             "jst.record.sales-out.main.1.2.3",
-		"a partition that is none":    "jst.record.sales-out.main.1.x",
-		"a partition out of range":    "jst.record.sales-out.main.1.16",
-		"a partition with a zero":     "jst.record.sales-out.main.1.01",
-		"an escape of a plain letter": "jst.record.sales-out.main.=41.1",
-		"an escape in lower case":     "jst.record.sales-out.main.=2e.1",
-		"half an escape":              "jst.record.sales-out.main.a=2.1",
-		"an empty token":              "jst.record.sales-out..1.2",
-		"an equals sign within":       "jst.record.sales-out.main.a=.1",
+	for name, token := range map[string]string{
+		"nothing":                     "",
+		"an escape of a plain letter": "=41",
+		"an escape in lower case":     "=2e",
+		"an escape of no byte":        "=ZZ",
+		"half an escape":              "a=2",
+		"an equals sign at the end":   "a=",
+		"a byte that is not escaped":  "a.b",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := stream.ParseRecordSubject(subject); !errors.Is(err, stream.ErrSubject) {
-				t.Errorf("%s: %v, want ErrSubject", subject, err)
+			if text, err := stream.Unescape(token); err == nil {
+				t.Errorf("%q reads as %q", token, text)
 			}
 		})
 	}
