@@ -118,7 +118,7 @@ func liveConsumer() jetstream.ConsumerConfig {
 		ReplayPolicy:  jetstream.ReplayInstantPolicy, // as fast as the loaders take it
 		AckWait:       30 * time.Second,              // a dead loader's share comes back soon; slow writes send InProgress
 		MaxDeliver:    -1,                            // a limit here would lose silently: the loader counts, and dead-letters first
-		MaxAckPending: 4096,                          // shared by all loaders: 16 of them with 256 prefetched each
+		MaxAckPending: 4096,                          // shared by all loaders, each of which holds up to 544: seven of them and a rest
 	}
 }
 
