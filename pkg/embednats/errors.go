@@ -8,7 +8,7 @@ import (
 // ErrInUse means that another process runs a server on the folder. Stop that one or choose another folder.
 var ErrInUse = errors.New("data folder in use")
 
-// ErrNotRunning means that no server has noted its URL in the folder.
+// ErrNotRunning means that no server has noted its URL in the folder, or that the one that did is gone.
 var ErrNotRunning = errors.New("no server runs on this data folder")
 
 // InUseError is ErrInUse with the folder and the process that holds it.

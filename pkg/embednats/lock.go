@@ -62,6 +62,30 @@ func notedPID(file *os.File) int {
 	return pid
 }
 
+// isHeld reports whether a process runs on the folder. It creates nothing. Its lock is a shared one: two that ask at once do not take
+// each other for a server.
+func isHeld(dir string) (bool, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return false, err //nolint:wrapcheck // FindURL wraps it with the folder
+	}
+	defer root.Close()
+	file, err := root.Open(lockName)
+	if err != nil {
+		return false, err //nolint:wrapcheck // FindURL wraps it with the folder
+	}
+	err = unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if err != nil {
+		_ = file.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return true, nil
+		}
+		return false, err //nolint:wrapcheck // FindURL wraps it with the folder
+	}
+	(&lock{file: file}).release()
+	return false, nil
+}
+
 // release unlocks. The file stays: removing it would let two processes lock two files of one name.
 // Closing alone would not unlock while a child that is just being started still shares the file.
 func (l *lock) release() {

@@ -63,6 +63,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{lock: held, dir: o.Dir}
+	_ = os.Remove(filepath.Join(o.Dir, urlName)) // a killed server's: with the folder locked again it would be believed
 	if err := s.run(ctx, o); err != nil {
 		s.Close()
 		return nil, err
@@ -191,14 +192,20 @@ func (s *Server) Close() {
 	})
 }
 
-// FindURL is the URL, with its token, of the server that runs on the folder; ErrNotRunning when none noted it. After a crash it may name
-// a server that is gone.
+// FindURL is the URL, with its token, of the server that runs on the folder; ErrNotRunning when none noted it, or none holds
+// the folder any more: a killed server leaves its note behind. *FolderError when the folder cannot be read.
 func FindURL(dir string) (string, error) {
 	note, err := fs.ReadFile(os.DirFS(dir), urlName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
 	}
 	if err != nil {
+		return "", &FolderError{Dir: dir, Cause: err}
+	}
+	switch held, err := isHeld(dir); {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !held:
+		return "", fmt.Errorf("%w: %s", ErrNotRunning, dir)
+	case err != nil:
 		return "", &FolderError{Dir: dir, Cause: err}
 	}
 	return strings.TrimSpace(string(note)), nil

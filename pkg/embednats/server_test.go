@@ -136,6 +136,36 @@ func TestAFolderThatCannotBeUsedIsNamed(t *testing.T) {
 	}
 }
 
+func TestFindURLCreatesNothingAndTellsAFolderThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	for name, missing := range map[string]string{"a folder that is missing": filepath.Join(dir, "missing"), "an empty folder": dir} {
+		if _, err := embednats.FindURL(missing); !errors.Is(err, embednats.ErrNotRunning) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	note := filepath.Join(dir, "nats-url")
+	if err := os.WriteFile(note, []byte("nats://127.0.0.1:1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := embednats.FindURL(dir); !errors.Is(err, embednats.ErrNotRunning) {
+		t.Errorf("a note without a lock: %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("created %v, %v", entries, err)
+	}
+	if err := os.Remove(note); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(note, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := embednats.FindURL(dir)
+	if _, ok := errors.AsType[*embednats.FolderError](err); !ok || errors.Is(err, embednats.ErrNotRunning) {
+		t.Errorf("a note that cannot be read: %v", err)
+	}
+}
+
 func TestAPortInUseEndsTheStartAtOnce(t *testing.T) {
 	t.Parallel()
 	listener := start(t, embednats.Options{Dir: folder(t)})
@@ -175,10 +205,16 @@ func TestAKilledServerLeavesNothingInTheWay(t *testing.T) {
 		if _, err := embednats.Start(t.Context(), embednats.Options{Dir: dir, Log: quiet()}); !errors.Is(err, embednats.ErrInUse) {
 			t.Fatalf("round %d: a second server starts: %v", round, err)
 		}
+		if found, err := embednats.FindURL(dir); err != nil || found != url {
+			t.Fatalf("round %d: found %v, not the child", round, err)
+		}
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		_ = child.Wait()
+		if _, err := embednats.FindURL(dir); !errors.Is(err, embednats.ErrNotRunning) {
+			t.Fatalf("round %d: the killed server is still found: %v", round, err)
+		}
 	}
 	js := connect(t, start(t, embednats.Options{Dir: dir}).URL())
 	s, err := js.Stream(t.Context(), "S")
