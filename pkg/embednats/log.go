@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/logging"
 )
 
 // serverLog hands the server's own lines to a logger: its warnings and errors as such, the rest as debug. It implements server.Logger.
@@ -17,7 +19,7 @@ func newServerLog(log logrus.FieldLogger) *serverLog {
 }
 
 func (l *serverLog) entry(format string, v ...any) logrus.FieldLogger {
-	return l.log.WithField("detail", fmt.Sprintf(format, v...))
+	return l.log.WithField(logging.Detail, fmt.Sprintf(format, v...))
 }
 
 // Noticef logs what the server calls a notice, as debug.

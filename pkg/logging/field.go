@@ -16,8 +16,6 @@ const (
 	WindowEnd = "window_end"
 	// Cursor is the time up to which all is read, in RFC 3339.
 	Cursor = "cursor"
-	// Page is the page's number, from 1.
-	Page = "page"
 	// Records is how many records the line is about.
 	Records = "records"
 	// Known is how many keys are known to be stored.
@@ -44,6 +42,20 @@ const (
 	Workers = "workers"
 	// Address is where the process listens.
 	Address = "listen"
-	// Error is the error, as logrus's WithError names it.
-	Error = "error"
+	// Commit identifies one commit of the extractor.
+	Commit = "commit"
+	// Consumer is the name of a durable consumer.
+	Consumer = "consumer"
+	// Server is where NATS is, without the credentials.
+	Server = "server"
+	// ServerVersion is the version of the NATS server.
+	ServerVersion = "server_version"
+	// APILevel is the level of the NATS server's JetStream API.
+	APILevel = "api_level"
+	// MaxPayload is the NATS server's largest message in bytes.
+	MaxPayload = "max_payload"
+	// Operation is what NATS denied, publish or subscription.
+	Operation = "operation"
+	// Detail is another program's own words.
+	Detail = "detail"
 )

@@ -19,17 +19,17 @@ func TestTheLogIsJSONWhereNoPersonReadsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log.WithField(logging.Page, 3).Debug("page read")
+	log.WithField(logging.Records, 3).Debug("rows read")
 	var line struct {
-		Time  time.Time `json:"time"`
-		Level string    `json:"level"`
-		Msg   string    `json:"msg"`
-		Page  int       `json:"page"`
+		Time    time.Time `json:"time"`
+		Level   string    `json:"level"`
+		Msg     string    `json:"msg"`
+		Records int       `json:"records"`
 	}
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatalf("not JSON: %v\n%s", err, out.String())
 	}
-	if line.Level != "debug" || line.Msg != "page read" || line.Page != 3 || line.Time.IsZero() {
+	if line.Level != "debug" || line.Msg != "rows read" || line.Records != 3 || line.Time.IsZero() {
 		t.Errorf("line %s", out.String())
 	}
 }
@@ -66,9 +66,11 @@ func TestFieldsThatPromiseASecretOrAPersonAreMasked(t *testing.T) {
 		"access_token": true, "appSecret": true, "JST_APP_SECRET": true, "nats.password": true, "receiver_name": true, "receiver-phone": true,
 		"receiver_mobile": true, "receiver_address": true, "shop_buyer_id": true, "authorization": true, "sign": true, "Email": true,
 		logging.Service: false, logging.Version: false, logging.Source: false, logging.Resource: false, logging.WindowBegin: false,
-		logging.WindowEnd: false, logging.Cursor: false, logging.Page: false, logging.Records: false, logging.Known: false, logging.KeyHash: false,
+		logging.WindowEnd: false, logging.Cursor: false, logging.Records: false, logging.Known: false, logging.KeyHash: false,
 		logging.Subject: false, logging.Sequence: false, logging.Attempt: false, logging.Wait: false, logging.Class: false, logging.Reason: false,
-		logging.Remedy: false, logging.Sink: false, logging.Workers: false, logging.Address: false, logging.Error: false,
+		logging.Remedy: false, logging.Sink: false, logging.Workers: false, logging.Address: false, logging.Commit: false,
+		logging.Consumer: false, logging.Server: false, logging.ServerVersion: false, logging.APILevel: false, logging.MaxPayload: false,
+		logging.Operation: false, logging.Detail: false,
 		"tokens_left": false, "renamed": false, "signature_errors": false,
 	} {
 		t.Run(field, func(t *testing.T) {

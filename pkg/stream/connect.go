@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/sirupsen/logrus"
 	"github.com/synadia-io/orbit.go/natscontext"
+
+	"juliu/pkg/logging"
 )
 
 const (
@@ -133,7 +135,7 @@ func (c *Conn) handlers(closed chan<- struct{}) []nats.Option {
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if denied := parseViolation(err); denied != nil {
 				c.calls.deny(denied)
-				c.log.WithFields(logrus.Fields{"operation": denied.Operation, "subject": denied.Subject}).Error("permission denied by NATS")
+				c.log.WithFields(logrus.Fields{logging.Operation: denied.Operation, logging.Subject: denied.Subject}).Error("permission denied by NATS")
 				return
 			}
 			c.log.WithError(err).Warn("NATS reports an error")
@@ -141,10 +143,10 @@ func (c *Conn) handlers(closed chan<- struct{}) []nats.Option {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			c.calls.disconnect()
 			if err != nil {
-				c.log.WithError(err).WithField("server", c.server).Warn("connection to NATS lost; reconnecting")
+				c.log.WithError(err).WithField(logging.Server, c.server).Warn("connection to NATS lost; reconnecting")
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { c.log.WithField("server", c.server).Info("connected to NATS again") }),
+		nats.ReconnectHandler(func(*nats.Conn) { c.log.WithField(logging.Server, c.server).Info("connected to NATS again") }),
 		nats.ClosedHandler(func(*nats.Conn) {
 			c.calls.disconnect()
 			close(closed)

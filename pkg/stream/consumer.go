@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/logging"
 )
 
 const (
@@ -121,7 +123,7 @@ func (k *Consumer) judge(err error, ended chan<- error) {
 	case errors.Is(err, jetstream.ErrBadRequest):
 		end = fmt.Errorf("consume from %s: %w", k.durable, err)
 	default:
-		k.conn.log.WithError(err).WithField("consumer", k.durable).Warn("deliveries interrupted; going on")
+		k.conn.log.WithError(err).WithField(logging.Consumer, k.durable).Warn("deliveries interrupted; going on")
 		return
 	}
 	select {
@@ -142,7 +144,7 @@ func (k *Consumer) deliver(work context.Context, m jetstream.Msg, handle func(De
 	}
 	d, err := k.conn.newDelivery(work, m, meta)
 	if err != nil {
-		k.conn.log.WithError(err).WithFields(logrus.Fields{"stream_seq": d.Sequence, "wait": retryPayload.String()}).
+		k.conn.log.WithError(err).WithFields(logrus.Fields{logging.Sequence: d.Sequence, logging.Wait: retryPayload.String()}).
 			Warn("a large row could not be fetched; asking for it again")
 		if err := d.NakWithDelay(retryPayload); err != nil {
 			k.conn.log.WithError(err).Warn("asking again failed; it comes after AckWait")

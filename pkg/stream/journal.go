@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"juliu/pkg/logging"
 	"juliu/pkg/record"
 	juliuv1 "juliu/proto/juliu/v1"
 )
@@ -155,7 +156,7 @@ func (j *Journal) store(ctx context.Context, messages []*nats.Msg, c *juliuv1.Ch
 		if meaning == refused {
 			return 0, fmt.Errorf("commit: %w", err)
 		}
-		j.conn.log.WithError(err).WithField("commit", c.GetCommit()).Warn("commit unclear; reading the checkpoint back")
+		j.conn.log.WithError(err).WithField(logging.Commit, c.GetCommit()).Warn("commit unclear; reading the checkpoint back")
 		stored, sequence, err := j.readBack(ctx)
 		if err != nil {
 			return 0, err

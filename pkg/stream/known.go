@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"juliu/pkg/logging"
 	"juliu/pkg/record"
 )
 
@@ -84,7 +85,7 @@ func LoadKnown(ctx context.Context, c *Conn, resource, source string, since time
 		id, err := readIdentity(m.Headers())
 		if err != nil {
 			// Not written by juliu. It cannot be shown again, so it need not be known.
-			c.log.WithError(err).WithField("stream_seq", meta.Sequence.Stream).Warn("a record's headers are not readable; going on without it")
+			c.log.WithError(err).WithField(logging.Sequence, meta.Sequence.Stream).Warn("a record's headers are not readable; going on without it")
 			return true, nil
 		}
 		k.add(id.key, id.version, id.hash)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"juliu/pkg/logging"
 )
 
 const (
@@ -183,11 +185,11 @@ func (c *Conn) warnAboutServer(ctx context.Context) error {
 		return c.explain(ctx, "ask for the JetStream account", err)
 	}
 	if account.API.Level < minAPILevel {
-		c.log.WithField("version", c.nc.ConnectedServerVersion()).WithField("api_level", account.API.Level).
+		c.log.WithField(logging.ServerVersion, c.nc.ConnectedServerVersion()).WithField(logging.APILevel, account.API.Level).
 			Warn("the NATS server is older than 2.14, for which juliu's promises are tested; upgrade it")
 	}
 	if c.nc.MaxPayload() < minPayload {
-		c.log.WithField("max_payload", c.nc.MaxPayload()).
+		c.log.WithField(logging.MaxPayload, c.nc.MaxPayload()).
 			Warn("the NATS server's max_payload is below 1 MiB: many orders will be compressed or stored as objects; raise it")
 	}
 	return nil
