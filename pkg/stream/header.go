@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -63,9 +62,9 @@ func readIdentity(h nats.Header) (identity, error) {
 			return identity{}, fmt.Errorf("read header %s: %w", HeaderModified, err)
 		}
 	}
-	var hash record.Hash
-	if n, err := hex.Decode(hash[:], []byte(h.Get(HeaderHash))); err != nil || n != len(hash) {
-		return identity{}, fmt.Errorf("read header %s: %d bytes: %w", HeaderHash, n, hex.ErrLength)
+	hash, err := record.ParseHash(h.Get(HeaderHash))
+	if err != nil {
+		return identity{}, fmt.Errorf("read header %s: %w", HeaderHash, err)
 	}
 	return identity{key: key, version: version, hash: hash}, nil
 }

@@ -148,3 +148,22 @@ func TestLoadKnownLearnsWhatIsStored(t *testing.T) {
 		})
 	}
 }
+
+func TestLoadKnownLeavesOutAHashThatIsNone(t *testing.T) {
+	t.Parallel()
+	server, conn := setup(t)
+	js := raw(t, server)
+	good := order(1, 0).Hash.String()
+	for key, hash := range map[string]string{"none": "", "cut": good[:62], "odd": good[:63], "long": good + "00", "text": "x" + good[1:], "good": good} {
+		message := &nats.Msg{
+			Subject: "jst.record." + resource + "." + source + ".1.1", Data: []byte("?"),
+			Header: nats.Header{stream.HeaderKey: {key}, stream.HeaderVersion: {"7"}, stream.HeaderModified: {"2026-11-02T00:00:00Z"}, stream.HeaderHash: {hash}},
+		}
+		if _, err := js.PublishMsg(t.Context(), message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if k, err := stream.LoadKnown(t.Context(), conn, resource, source, epoch()); err != nil || k.Len() != 1 {
+		t.Errorf("%d keys, %v, want the good one", k.Len(), err)
+	}
+}
