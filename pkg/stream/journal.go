@@ -147,8 +147,12 @@ func (j *Journal) message(c *juliuv1.Checkpoint) (*nats.Msg, error) {
 
 // store sends the batch until it is known to be stored or refused, and returns the checkpoint's sequence.
 func (j *Journal) store(ctx context.Context, messages []*nats.Msg, c *juliuv1.Checkpoint) (uint64, error) {
+	subjects := []string{j.subject, recordPrefix + Escape(j.resource) + "." + Escape(j.source) + "."}
+	// A refused right may be told between two attempts, so the commit as a whole listens for it.
+	ctx, done := j.conn.calls.follow(ctx, subjects...)
+	defer done()
 	for wait := firstWait; ; wait = min(2*wait, longWait) {
-		sequence, err := j.conn.send(ctx, messages, j.subject, recordPrefix+Escape(j.resource)+"."+Escape(j.source)+".")
+		sequence, err := j.conn.send(ctx, messages, subjects...)
 		if err == nil {
 			return sequence, nil
 		}
