@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	"juliu/pkg/jushuitan/sandbox"
 	"juliu/pkg/process"
 	"juliu/pkg/secret"
@@ -155,6 +158,51 @@ func TestExtractorTellsWhatTheERPRefuses(t *testing.T) {
 			}
 			if text := err.Error(); !strings.Contains(text, c.want) || strings.Contains(text, "not-the-secret") || strings.Contains(text, "a-dead-token") {
 				t.Fatalf("the error does not help: %s", text)
+			}
+		})
+	}
+}
+
+func TestExtractorRefusesToLeaveAGapUnnoticed(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		change func(t *testing.T, b *bench)
+		want   error
+	}{
+		"another filter than the checkpoint's": {
+			change: func(_ *testing.T, b *bench) { b.config.Filter.Status = "" },
+			want:   extractor.ErrFilterChanged,
+		},
+		"a checkpoint in the future": {
+			change: func(t *testing.T, b *bench) {
+				t.Helper()
+				journal, err := stream.OpenJournal(t.Context(), b.conn, "sales-out", "main")
+				if err != nil {
+					t.Fatal(err)
+				}
+				ahead := proto.CloneOf(journal.Checkpoint())
+				ahead.Cursor = timestamppb.New(time.Now().Add(time.Hour))
+				if err := journal.Commit(t.Context(), nil, ahead); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: extractor.ErrFutureCursor,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, sandbox.Config{Orders: 60})
+			b.config.Filter.Status = "Confirmed"
+			e := b.extractor(t, b.conn)
+			if err := runUntil(t, e, caughtUp(e)); err != nil {
+				t.Fatal(err)
+			}
+			c.change(t, b)
+			e = b.extractor(t, b.conn)
+			err := runUntil(t, e, caughtUp(e))
+			if !errors.Is(err, c.want) || process.ExitCode(err) != process.ExitUsage {
+				t.Fatalf("got %v", err)
 			}
 		})
 	}
