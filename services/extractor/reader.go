@@ -151,8 +151,12 @@ func (r *reader) checkClock(server time.Time, w Window) error {
 	if server.IsZero() {
 		return nil
 	}
-	if skew := server.Sub(r.now()); skew.Abs() > maxSkew {
+	skew := server.Sub(r.now())
+	if skew.Abs() > maxSkew {
 		return &SkewError{Skew: skew}
+	}
+	if skew > -dateStep {
+		r.ahead = 0 // the clock was set right meanwhile: no order need wait for it any more
 	}
 	early := w.End.Sub(server.Add(-r.settle))
 	if early <= dateStep {

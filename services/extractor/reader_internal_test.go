@@ -304,6 +304,19 @@ func TestReaderTakesSuccessWithoutTheRowsForAFailure(t *testing.T) {
 	}
 }
 
+func TestReaderForgetsAClockThatWasSetRight(t *testing.T) {
+	t.Parallel()
+	none := 0
+	r := newReader(answer{jushuitan.Page{DataCount: &none, ServerTime: noon}}, 10)
+	r.ahead = 40 * time.Second
+	if _, _, err := r.read(t.Context(), Window{Begin: noon.Add(-time.Hour), End: noon.Add(-70 * time.Second)}); err != nil {
+		t.Fatal(err)
+	}
+	if r.ahead != 0 {
+		t.Fatalf("still plans as if the clock were %v ahead", r.ahead)
+	}
+}
+
 // Equal times in an order of their own at each call, and rows that leave: each hides the other from a count that only may not grow.
 func TestReaderSeesRowsWhoseOrderChanges(t *testing.T) {
 	t.Parallel()
