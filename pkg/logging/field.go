@@ -56,6 +56,8 @@ const (
 	MaxPayload = "max_payload"
 	// Operation is what NATS denied, publish or subscription.
 	Operation = "operation"
+	// Holder is who holds a lease: host, process and run.
+	Holder = "holder"
 	// Detail is another program's own words.
 	Detail = "detail"
 )

@@ -123,6 +123,20 @@ func parseViolation(err error) *PermissionError {
 	return &PermissionError{Operation: publish, Subject: found[2]}
 }
 
+// JetStream is for the control plane, whose buckets are its own. Make requests in Call, so that what the server refuses is heard.
+//
+//nolint:ireturn // nats.go hands out interfaces
+func (c *Conn) JetStream() jetstream.JetStream { return c.js }
+
+// Call runs fn, which makes one request, or a few that are one question, at most 5 seconds long. The context of fn ends at once when the
+// connection breaks or the server denies a request to a subject with one of the prefixes. Errors begin with what; *PermissionError,
+// *TopologyError when what was asked for does not exist, *ConnectError when the connection is closed for good.
+func (c *Conn) Call(ctx context.Context, what string, prefixes []string, fn func(context.Context) error) error {
+	ctx, done := c.calls.ask(ctx, prefixes...)
+	defer done()
+	return c.explain(ctx, what, fn(ctx))
+}
+
 // explain says what a call was about and why it failed: what ended its context goes before the context's own error.
 func (c *Conn) explain(ctx context.Context, what string, err error) error {
 	cause := context.Cause(ctx)

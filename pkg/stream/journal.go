@@ -42,12 +42,9 @@ type Journal struct {
 // OpenJournal reads the checkpoint from the stream's leader. Errors: *TopologyError when the stream is missing or not as the promises
 // need it, *PermissionError, ErrOrphaned.
 func OpenJournal(ctx context.Context, c *Conn, resource, source string) (*Journal, error) {
-	s, err := c.stream(ctx, Stream)
+	s, err := OpenStream(ctx, c, recordStream(Limits{}))
 	if err != nil {
 		return nil, err
-	}
-	if found := differences("stream "+Stream, contract(s.CachedInfo().Config), contract(recordStream(Limits{}))); len(found) > 0 {
-		return nil, &TopologyError{Differences: found}
 	}
 	j := &Journal{
 		conn: c, stream: s, resource: resource, source: source, subject: CheckpointSubject(resource, source), runID: rand.Text(),

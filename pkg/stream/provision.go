@@ -49,6 +49,14 @@ func Provision(ctx context.Context, c *Conn, l Limits) ([]string, error) {
 	return changes, c.warnAboutServer(ctx)
 }
 
+// ProvisionStream is Provision for one stream that another package owns: it creates the stream or changes what differs in the settings
+// that promises rest on or that operators decide, and returns what it did, one thing a line.
+func ProvisionStream(ctx context.Context, c *Conn, want jetstream.StreamConfig) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, provisionPatience)
+	defer cancel()
+	return whenUp(ctx, c, func(ctx context.Context) ([]string, error) { return provisionStream(ctx, c, want) })
+}
+
 // whenUp repeats a step while JetStream is starting or has no leader yet.
 func whenUp(ctx context.Context, c *Conn, step func(context.Context) ([]string, error)) ([]string, error) {
 	for told := false; ; told = true {

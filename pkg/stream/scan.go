@@ -21,16 +21,24 @@ const (
 	scanQuiet = 2 * time.Second
 )
 
-// scan hands the stored messages to fn, oldest first, up to and including the sequence last; 0 means for ever. It resumes by itself
-// where it was interrupted. fn returns false to stop.
+// scan is Scan of the stream of records.
 func (c *Conn) scan(ctx context.Context, cfg jetstream.OrderedConsumerConfig, last uint64, fn visit) error {
+	return c.Scan(ctx, Stream, cfg, last, fn)
+}
+
+// Scan hands a stream's messages to fn, oldest first, up to and including the sequence last, or the newest one if that is before;
+// last 0 means for ever. It resumes by itself where it was interrupted, for about 40 seconds. fn returns false to stop. Errors:
+// *TopologyError when the stream is missing, *PermissionError, and fn's.
+func (c *Conn) Scan(
+	ctx context.Context, stream string, cfg jetstream.OrderedConsumerConfig, last uint64, fn func(jetstream.Msg, *jetstream.MsgMetadata) (bool, error),
+) error {
 	ctx, done := c.calls.follow(ctx, apiPrefix+"CONSUMER.")
 	defer done()
 	cfg.MaxResetAttempts = scanResets
 	cfg.InactiveThreshold = scanIdle
-	consumer, err := c.js.OrderedConsumer(ctx, Stream, cfg)
+	consumer, err := c.js.OrderedConsumer(ctx, stream, cfg)
 	if err != nil {
-		return c.explain(ctx, "read stream "+Stream, err)
+		return c.explain(ctx, "read stream "+stream, err)
 	}
 	prefetch := scanPrefetch
 	if cfg.HeadersOnly {
@@ -38,13 +46,13 @@ func (c *Conn) scan(ctx context.Context, cfg jetstream.OrderedConsumerConfig, la
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(prefetch))
 	if err != nil {
-		return c.explain(ctx, "read stream "+Stream, err)
+		return c.explain(ctx, "read stream "+stream, err)
 	}
 	stop := context.AfterFunc(ctx, messages.Stop)
 	defer messages.Stop()
 	defer stop()
 	p := pass{consumer: consumer, messages: messages, last: last}
-	return c.explain(ctx, "read stream "+Stream, p.run(ctx, fn))
+	return c.explain(ctx, "read stream "+stream, p.run(ctx, fn))
 }
 
 // visit is told each message of a pass and says whether to go on.

@@ -197,6 +197,20 @@ func (c *Conn) stream(ctx context.Context, name string) (jetstream.Stream, error
 	return s, c.explain(ctx, "look up stream "+name, err)
 }
 
+// OpenStream looks a stream up; *TopologyError when it is missing, or differs in a setting that a promise rests on.
+//
+//nolint:ireturn // nats.go hands out interfaces
+func OpenStream(ctx context.Context, c *Conn, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	s, err := c.stream(ctx, want.Name)
+	if err != nil {
+		return nil, err
+	}
+	if found := differences("stream "+want.Name, contract(s.CachedInfo().Config), contract(want)); len(found) > 0 {
+		return nil, &TopologyError{Differences: found}
+	}
+	return s, nil
+}
+
 // consumer looks a durable of Stream up.
 //
 //nolint:ireturn // nats.go hands out interfaces
