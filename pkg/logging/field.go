@@ -18,6 +18,12 @@ const (
 	Cursor = "cursor"
 	// Records is how many records the line is about.
 	Records = "records"
+	// Lane is who among the extractor's readers it was: live, sweep or backfill.
+	Lane = "lane"
+	// Resolved is how many orders were found by their number that no window showed.
+	Resolved = "resolved"
+	// Job is the number of a job.
+	Job = "job"
 	// Known is how many keys are known to be stored.
 	Known = "known"
 	// KeyHash identifies a record without showing its key.

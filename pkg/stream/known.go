@@ -47,8 +47,9 @@ type Known struct {
 	rows map[knownKey]knownRow
 }
 
-// knownKey is a key of up to 15 bytes itself, with its length; of a longer one the first bytes of its SHA-256.
-type knownKey [16]byte
+// knownKey is a key of up to 19 bytes itself (a 64-bit number has no more digits), with its length; of a longer one the first bytes of
+// its SHA-256.
+type knownKey [20]byte
 
 // knownRow is a version and the beginning of a content hash: 64 bits tell two contents of one version of one key apart.
 type knownRow struct {
@@ -148,6 +149,45 @@ func (k *Known) Forget(before time.Time) {
 // Len is the number of known keys.
 func (k *Known) Len() int { return len(k.rows) }
 
+// Has tells whether a key is known.
+func (k *Known) Has(key string) bool {
+	_, ok := k.rows[shorten(key)]
+	return ok
+}
+
+// Merge adds what another one knows; of two versions of a key the newer stays.
+func (k *Known) Merge(other *Known) {
+	for key, row := range other.rows {
+		if have, ok := k.rows[key]; !ok || have.version().Compare(row.version()) < 0 {
+			k.rows[key] = row
+		}
+	}
+}
+
+// Within are the keys whose newest version was modified in [begin, end), but for those of more than 19 bytes, which are not kept.
+func (k *Known) Within(begin, end time.Time) []string {
+	var keys []string
+	from, to := begin.UnixNano(), end.UnixNano()
+	for key, row := range k.rows {
+		if from <= row.modified && row.modified < to && key[0] != hashedKey {
+			keys = append(keys, string(key[1:1+key[0]]))
+		}
+	}
+	return keys
+}
+
+// TSBefore is the highest row version among the keys whose newest version was modified before a time; 0 when there is none.
+func (k *Known) TSBefore(before time.Time) int64 {
+	var ts int64
+	limit := before.UnixNano()
+	for _, row := range k.rows {
+		if row.modified != unknownTime && row.modified < limit {
+			ts = max(ts, row.ts)
+		}
+	}
+	return ts
+}
+
 func (r knownRow) version() record.Version {
 	v := record.Version{TS: r.ts}
 	if r.modified != unknownTime {
@@ -159,7 +199,7 @@ func (r knownRow) version() record.Version {
 func shorten(key string) knownKey {
 	var short knownKey
 	if len(key) < len(short) {
-		short[0] = byte(len(key)) //nolint:gosec // below 16
+		short[0] = byte(len(key)) //nolint:gosec // below 20
 		copy(short[1:], key)
 		return short
 	}

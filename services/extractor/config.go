@@ -17,12 +17,14 @@ type Environment struct {
 	NATS stream.Config
 
 	Source       string `default:"main"  desc:"the merchant's account; a second merchant is a second extractor with another name"   envconfig:"EXTRACTOR_SOURCE"`
-	Cursor       string `default:"window" desc:"how the ERP is walked; only window in this version"                                 envconfig:"EXTRACTOR_CURSOR"`
+	Cursor       string `default:"window" desc:"how the ERP is walked: window, or ts for its row versions"                          envconfig:"EXTRACTOR_CURSOR"`
 	Start        string `desc:"where the first run begins: a time (RFC 3339) or how far back (720h); needed until a checkpoint exists" envconfig:"EXTRACTOR_START"`
 	Interval     string `default:"15s"   desc:"wait between two looks when all is read"                                             envconfig:"EXTRACTOR_INTERVAL"`
 	Settle       string `default:"30s"   desc:"how far behind now a window ends"                                                    envconfig:"EXTRACTOR_SETTLE"`
 	Overlap      string `default:"5m"    desc:"how far a window reaches back, for changes that become visible late"                 envconfig:"EXTRACTOR_OVERLAP"`
 	Window       string `default:"24h"   desc:"longest window, at most 167h; deep ones are split by themselves"                     envconfig:"EXTRACTOR_WINDOW"`
+	SweepEvery   string `default:"1h"    desc:"how often the past is read again for what showed late; 0s for never"                 envconfig:"EXTRACTOR_SWEEP_EVERY"`
+	SweepSpan    string `default:"24h"   desc:"how far back a sweep reads"                                                          envconfig:"EXTRACTOR_SWEEP_SPAN"`
 	PageSize     string `default:"50"    desc:"rows a page, at most 50"                                                             envconfig:"EXTRACTOR_PAGE_SIZE"`
 	Status       string `default:"all"   desc:"all, or one of WaitConfirm, Confirmed, Delete, Cancelled, OuterConfirming, Archive"  envconfig:"EXTRACTOR_STATUS"`
 	ShopID       string `desc:"only this shop; default all"                                                                         envconfig:"EXTRACTOR_SHOP_ID"`
@@ -53,12 +55,19 @@ type Config struct {
 	// Start is where the first run begins, UTC; zero refuses to run without a checkpoint.
 	Start                             time.Time
 	Interval, Settle, Overlap, Window time.Duration
-	PageSize                          int
-	Filter                            Filter
-	HTTPAddr, LogLevel, LogFormat     string
+	// Cursor is "window" or "ts".
+	Cursor string
+	// SweepEvery 0 never sweeps.
+	SweepEvery, SweepSpan         time.Duration
+	PageSize                      int
+	Filter                        Filter
+	HTTPAddr, LogLevel, LogFormat string
 }
 
 const (
+	cursorWindow = "window"
+	cursorTS     = "ts"
+
 	// maxWindow is less than the seven days that the vendor allows, because a window is asked for with an edge before it.
 	maxWindow = 167 * time.Hour
 	// maxPageSize is the vendor's documented limit.
@@ -113,20 +122,22 @@ func LoadConfigFor(erp jushuitan.Config, now time.Time, d Defaults) (Config, err
 // parse reads everything but the ERP.
 func (env Environment) parse(p *setting.Parser, now time.Time) Config {
 	cfg := Config{
-		NATS:     env.NATS,
-		Source:   env.Source,
-		Start:    p.Time("EXTRACTOR_START", env.Start, now),
-		Interval: p.Duration("EXTRACTOR_INTERVAL", env.Interval, time.Second, time.Hour),
-		Settle:   p.Duration("EXTRACTOR_SETTLE", env.Settle, 0, 24*time.Hour),
-		Overlap:  p.Duration("EXTRACTOR_OVERLAP", env.Overlap, edge, 24*time.Hour),
-		Window:   p.Duration("EXTRACTOR_WINDOW", env.Window, time.Minute, maxWindow),
-		PageSize: p.Int("EXTRACTOR_PAGE_SIZE", env.PageSize, 1, maxPageSize),
-		HTTPAddr: env.HTTPAddr,
-		LogLevel: p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"), LogFormat: p.OneOf("LOG_FORMAT", env.LogFormat, "text", "json"),
+		NATS:       env.NATS,
+		Source:     env.Source,
+		Start:      p.Time("EXTRACTOR_START", env.Start, now),
+		Interval:   p.Duration("EXTRACTOR_INTERVAL", env.Interval, time.Second, time.Hour),
+		Settle:     p.Duration("EXTRACTOR_SETTLE", env.Settle, 0, 24*time.Hour),
+		Overlap:    p.Duration("EXTRACTOR_OVERLAP", env.Overlap, edge, 24*time.Hour),
+		Window:     p.Duration("EXTRACTOR_WINDOW", env.Window, time.Minute, maxWindow),
+		SweepEvery: p.Duration("EXTRACTOR_SWEEP_EVERY", env.SweepEvery, 0, 31*24*time.Hour),
+		SweepSpan:  p.Duration("EXTRACTOR_SWEEP_SPAN", env.SweepSpan, time.Minute, 92*24*time.Hour),
+		Cursor:     p.OneOf("EXTRACTOR_CURSOR", env.Cursor, cursorWindow, cursorTS),
+		PageSize:   p.Int("EXTRACTOR_PAGE_SIZE", env.PageSize, 1, maxPageSize),
+		HTTPAddr:   env.HTTPAddr,
+		LogLevel:   p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"), LogFormat: p.OneOf("LOG_FORMAT", env.LogFormat, "text", "json"),
 		Filter: env.filter(p),
 	}
 	cfg.NATS.Name = "extractor"
-	p.OneOf("EXTRACTOR_CURSOR", env.Cursor, "window")
 	p.Unknown(os.Environ(), "EXTRACTOR_", env)
 	p.Unknown(os.Environ(), "JST_", env)
 	return cfg

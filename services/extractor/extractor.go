@@ -8,12 +8,16 @@ package extractor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
 
+	"juliu/pkg/control"
+	"juliu/pkg/jushuitan"
 	"juliu/pkg/logging"
 	"juliu/pkg/process"
 	"juliu/pkg/stream"
@@ -21,14 +25,29 @@ import (
 
 // Deps is what an Extractor works with.
 type Deps struct {
-	ERP        ERP
+	ERP        Client
 	Stream     *stream.Conn
+	Leases     Leases
+	Jobs       Jobs
 	Log        logrus.FieldLogger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
+	// Holder names this process for whoever wonders who reads the ERP.
+	Holder control.Holder
 }
 
-// Extractor polls the resources of one source.
+// Client is the ERP's client, with the quota that all lanes share.
+type Client interface {
+	ERP
+	Usage() jushuitan.Usage
+}
+
+// Leases see to it that one process reads a source at a time. That saves calls; safety is the journal's.
+type Leases interface {
+	Hold(ctx context.Context, name string, holder control.Holder, fn func(ctx context.Context) error) error
+}
+
+// Extractor reads the resources of one source.
 type Extractor struct {
 	deps    Deps
 	cfg     Config
@@ -37,7 +56,7 @@ type Extractor struct {
 
 // New returns an Extractor that does nothing before Run.
 func New(deps Deps, cfg Config) (*Extractor, error) {
-	m, err := newMetrics(deps.Registerer)
+	m, err := newMetrics(deps.Registerer, deps.ERP.Usage)
 	if err != nil {
 		return nil, err
 	}
@@ -61,84 +80,95 @@ var ErrNoStart error = refusal("choose where to begin: the stream holds no check
 var ErrFilterChanged error = refusal("compare the filter with the checkpoint's: EXTRACTOR_STATUS, EXTRACTOR_SHOP_ID or EXTRACTOR_OFFLINE_SHOPS changed; " +
 	"set them back, or read the new choice under another EXTRACTOR_SOURCE")
 
-// Run reads and stores until intake ends, and returns nil then. A commit in hand is finished under work. It returns an error that no
-// waiting cures: stream.ErrFenced, ErrNoStart, a *stream.PermissionError, or what the ERP refuses for good.
+// Run waits for the lease of its source, then reads and stores, until intake ends, and returns nil then. A commit in hand is finished
+// under work. When it loses the lease it stands by again. It returns an error that no waiting cures: stream.ErrFenced, ErrNoStart, a
+// *stream.PermissionError, or what the ERP refuses for good.
 func (e *Extractor) Run(intake, work context.Context) error {
-	pollers := make([]*Poller, 0, 1)
-	for _, resource := range Resources() {
-		p, err := e.open(work, resource)
-		if err != nil {
-			return err
-		}
-		pollers = append(pollers, p)
-	}
-	patience := patience{log: e.deps.Log, failures: e.metrics.failures, proven: func() bool { return e.metrics.pages.Load() > 0 }}
 	for intake.Err() == nil {
-		caughtUp, err := e.round(intake, work, pollers)
-		if intake.Err() != nil {
-			return nil //nolint:nilerr // a stop was asked for, and the error is its echo
-		}
-		wait, err := patience.judge(err)
-		if err != nil {
+		err := e.deps.Leases.Hold(intake, e.cfg.Source, e.deps.Holder, func(intake context.Context) error { return e.lead(intake, work) })
+		switch {
+		case intake.Err() != nil && !coded(err):
+			return nil
+		case !errors.Is(err, control.ErrLeaseLost):
 			return err
 		}
-		if caughtUp && wait == 0 {
-			wait = e.cfg.Interval
-		}
-		pause(intake, wait)
+		e.deps.Log.WithError(err).Warn("standing by again")
 	}
 	return nil
 }
 
-// round is one step of each resource.
-func (e *Extractor) round(intake, work context.Context, pollers []*Poller) (bool, error) {
-	all := true
-	for _, p := range pollers {
-		caughtUp, err := p.Step(intake, work)
+// lead carries out all lanes of each resource until intake ends or one of them cannot go on.
+func (e *Extractor) lead(intake, work context.Context) error {
+	e.metrics.leading.Set(1)
+	defer e.metrics.leading.Set(0)
+	group, ctx := errgroup.WithContext(intake)
+	for _, resource := range Resources() {
+		lanes, err := e.open(ctx, resource)
 		if err != nil {
-			return false, fmt.Errorf("extract %s: %w", p.resource.Schema.Resource, err)
+			return err
 		}
-		all = all && caughtUp
+		for _, run := range lanes {
+			group.Go(func() error { return run(ctx, work) })
+		}
 	}
-	return all, nil
+	return group.Wait() //nolint:wrapcheck // our own
 }
 
-// open learns where a resource stands: its checkpoint, and what is stored of the rows that may be shown again.
-func (e *Extractor) open(ctx context.Context, resource Resource) (*Poller, error) {
+// lane is something that runs until its intake ends.
+type lane func(intake, work context.Context) error
+
+// open learns where a resource stands, its checkpoint and what is stored of the rows that may be shown again, and returns its lanes.
+func (e *Extractor) open(ctx context.Context, resource Resource) ([]lane, error) {
 	name := resource.Schema.Resource
 	log := e.deps.Log.WithFields(logrus.Fields{logging.Source: e.cfg.Source, logging.Resource: name})
 	journal, err := stream.OpenJournal(ctx, e.deps.Stream, name, e.cfg.Source)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal of %s: %w", name, err)
 	}
-	p := &Poller{
-		cfg: e.cfg, resource: resource, journal: journal, deadLetters: e.deps.Stream, log: log, metrics: e.metrics,
-		now: e.deps.Now, slice: e.cfg.Window,
-		reader: &reader{
-			erp: e.deps.ERP, resource: resource, filter: e.cfg.Filter, size: min(e.cfg.PageSize, resource.Endpoint.MaxPageSize),
-			settle: e.cfg.Settle, now: e.deps.Now, log: log, metrics: e.metrics,
-		},
-	}
-	at := p.position()
+	at := positionOf(journal.Checkpoint(), e.cfg.Start)
 	if at.cursor.IsZero() {
 		return nil, ErrNoStart
 	}
 	if c := journal.Checkpoint(); c != nil && c.GetFilter() != e.cfg.Filter.String() {
 		return nil, ErrFilterChanged
 	}
-	since := at.cursor.Add(-e.cfg.reach() - knownMargin)
-	known, err := stream.LoadKnown(ctx, e.deps.Stream, name, e.cfg.Source, since)
-	if err != nil {
-		return nil, fmt.Errorf("learn what is stored of %s: %w", name, err)
+	w := &writer{
+		source: e.cfg.Source, resource: resource, filter: e.cfg.Filter, start: e.cfg.Start, deadLetters: e.deps.Stream,
+		log: log, metrics: e.metrics, journal: journal, known: stream.NewKnown(),
+		load: func(ctx context.Context, since time.Time) (*stream.Known, error) {
+			return stream.LoadKnown(ctx, e.deps.Stream, name, e.cfg.Source, since)
+		},
 	}
-	p.known = known
-	log.WithFields(logrus.Fields{logging.Cursor: at.cursor.Format(time.RFC3339), logging.Known: known.Len()}).Info("extracting")
-	return p, nil
+	if err := w.cover(ctx, at.cursor.Add(-e.cfg.memory())); err != nil {
+		return nil, err
+	}
+	w.release()
+	log.WithFields(logrus.Fields{logging.Cursor: at.cursor.Format(time.RFC3339), logging.Known: w.known.Len()}).Info("extracting")
+	return e.lanes(resource, w, log), nil
 }
 
-// knownMargin is how much further back than the first window the known rows reach: a record may be stamped by the stream a little before
-// the ERP's own time, by as much as the clocks may differ.
-const knownMargin = 5 * time.Minute
+// lanes are who reads a resource: the live one, the sweep, and the backfills.
+func (e *Extractor) lanes(resource Resource, w *writer, log logrus.FieldLogger) []lane {
+	newReader := func() *reader {
+		return &reader{
+			erp: e.deps.ERP, resource: resource, source: e.cfg.Source, filter: e.cfg.Filter,
+			size: min(e.cfg.PageSize, resource.Endpoint.MaxPageSize), settle: e.cfg.Settle, now: e.deps.Now, log: log, metrics: e.metrics,
+		}
+	}
+	poller := &Poller{
+		cfg: e.cfg, reader: newReader(), writer: w, log: log, metrics: e.metrics, now: e.deps.Now, slice: e.cfg.Window,
+	}
+	lanes := []lane{poller.Run}
+	if e.cfg.SweepEvery > 0 {
+		sweeper := &Sweeper{cfg: e.cfg, reader: newReader(), writer: w, log: log, metrics: e.metrics, now: e.deps.Now}
+		lanes = append(lanes, sweeper.Run)
+	}
+	backfiller := &Backfiller{
+		cfg: e.cfg, jobs: e.deps.Jobs, writer: w, newReader: newReader, usage: e.deps.ERP.Usage, log: log, now: e.deps.Now,
+		known: map[string]control.Job{}, wakeup: make(chan struct{}, 1),
+	}
+	return append(lanes, backfiller.Run)
+}
 
 // pause waits, or returns when ctx ends.
 func pause(ctx context.Context, wait time.Duration) {

@@ -89,8 +89,9 @@ func TestExtractorDeadLettersARowWithoutIdentityByItself(t *testing.T) {
 
 func TestOfTwoExtractorsOneIsFenced(t *testing.T) {
 	t.Parallel()
+	const orders = 120
 	for round := range 50 {
-		b := setup(t, sandbox.Config{Orders: 120})
+		b := setup(t, sandbox.Config{Orders: orders})
 		errs := make([]error, 2)
 		var group sync.WaitGroup
 		running := make([]*extractor.Extractor, 2)
@@ -101,7 +102,9 @@ func TestOfTwoExtractorsOneIsFenced(t *testing.T) {
 		for i, e := range running {
 			group.Go(func() {
 				// The one that goes on stops when the other has ended.
-				errs[i] = runUntil(t, e, func() bool { return ended.Load() > 0 && e.Stats().Stored > 0 })
+				errs[i] = runUntil(t, e, func() bool {
+					return ended.Load() > 0 && running[0].Stats().Stored+running[1].Stats().Stored >= orders
+				})
 				ended.Add(1)
 			})
 		}

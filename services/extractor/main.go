@@ -6,8 +6,10 @@ import (
 	"io"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"juliu/pkg/control"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/logging"
 	"juliu/pkg/process"
@@ -51,7 +53,7 @@ func Main(intake, work context.Context, out io.Writer, now func() time.Time) err
 		return err
 	}
 	registry := process.NewRegistry()
-	e, err := New(Deps{ERP: client, Stream: conn, Log: log, Registerer: registry, Now: now}, cfg)
+	e, err := build(intake, conn, client, log, registry, now, cfg)
 	if err != nil {
 		return err
 	}
@@ -65,4 +67,22 @@ func Main(intake, work context.Context, out io.Writer, now func() time.Time) err
 	log.WithFields(logrus.Fields{logging.Version: process.Version(), logging.Address: server.Addr()}).Info("started")
 	defer context.AfterFunc(intake, health.Drain)()
 	return e.Run(intake, work)
+}
+
+// build opens what an extractor shares with others through NATS, and makes one.
+func build(
+	ctx context.Context, conn *stream.Conn, client *jushuitan.Client, log logrus.FieldLogger, registry prometheus.Registerer, now func() time.Time, cfg Config,
+) (*Extractor, error) {
+	leases, err := control.OpenLeases(ctx, conn, log)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := control.OpenJobs(ctx, conn, now)
+	if err != nil {
+		return nil, err
+	}
+	return New(Deps{
+		ERP: client, Stream: conn, Leases: leases, Jobs: jobs, Log: log, Registerer: registry, Now: now,
+		Holder: control.Holder{Name: process.Name(), Since: now()},
+	}, cfg)
 }

@@ -6,19 +6,23 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"juliu/pkg/jushuitan"
 )
 
 // metrics are the extractor's figures. They carry no order ids and no personal data.
 type metrics struct {
-	calls, commits, stored, equal, older, rejected, surprises prometheus.Counter
-	splits, rereads, doubtful                                 prometheus.Counter
-	failures                                                  *prometheus.CounterVec
-	cursor, newestModified                                    prometheus.Gauge
+	calls, commits, stored, equal, older, unwanted, rejected, surprises prometheus.Counter
+	splits, rereads, doubtful                                           prometheus.Counter
+	sweeps, sweepFound, sweepResolved, gone                             prometheus.Counter
+	failures                                                            *prometheus.CounterVec
+	lateness                                                            *prometheus.HistogramVec
+	cursor, newestModified, leading                                     prometheus.Gauge
 
 	pages, storedCount, newestUnix, cursorUnix, lookUnix atomic.Int64
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, usage func() jushuitan.Usage) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "juliu", Subsystem: "extractor", Name: name, Help: help})
 	}
@@ -26,24 +30,42 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "juliu", Subsystem: "extractor", Name: name, Help: help})
 	}
 	m := &metrics{
-		calls:     counter("pages_read_total", "Pages of the ERP read."),
-		commits:   counter("commits_total", "Commits of records and checkpoint."),
-		stored:    counter("records_stored_total", "Records stored on the stream."),
-		equal:     counter("rows_equal_total", "Rows dropped because the same version is stored."),
-		older:     counter("rows_older_total", "Rows dropped because a newer version is stored."),
-		rejected:  counter("rows_rejected_total", "Rows without identity, kept in the dead letters."),
-		surprises: counter("field_surprises_total", "Values that did not fit their field; they stand in the raw row."),
-		splits:    counter("windows_split_total", "Windows read in halves because they were deep or doubtful."),
-		rereads:   counter("windows_reread_total", "Passes over a window that were repeated because rows entered it."),
-		doubtful:  counter("windows_doubtful_total", "Windows whose count and rows disagreed to the end."),
+		calls:         counter("pages_read_total", "Pages of the ERP read."),
+		commits:       counter("commits_total", "Commits of records and checkpoint."),
+		stored:        counter("records_stored_total", "Records stored on the stream."),
+		equal:         counter("rows_equal_total", "Rows dropped because the same version is stored."),
+		older:         counter("rows_older_total", "Rows dropped because a newer version is stored."),
+		unwanted:      counter("rows_unwanted_total", "Rows dropped because their orders have not come as far as EXTRACTOR_STATUS."),
+		rejected:      counter("rows_rejected_total", "Rows without identity, kept in the dead letters."),
+		surprises:     counter("field_surprises_total", "Values that did not fit their field; they stand in the raw row."),
+		splits:        counter("windows_split_total", "Windows read in halves because they were deep or doubtful."),
+		rereads:       counter("windows_reread_total", "Passes over a window that were repeated because rows entered it."),
+		doubtful:      counter("windows_doubtful_total", "Windows whose count and rows disagreed to the end."),
+		sweeps:        counter("sweeps_total", "Sweeps of the past that ran to their end."),
+		sweepFound:    counter("sweep_found_total", "Records that only a sweep found: they showed later than the look back reaches."),
+		sweepResolved: counter("sweep_resolved_total", "Records of orders that no window showed any more, found by number."),
+		gone:          counter("orders_gone_total", "Orders that a sweep neither saw nor found by number; each sweep counts them anew."),
+		lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "juliu", Subsystem: "extractor", Name: "lateness_seconds",
+			Help:    "From an order's modification to our first sight of it, while nothing was to be caught up.",
+			Buckets: []float64{5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600, 4 * 3600, 24 * 3600},
+		}, []string{"lane"}),
+		leading: gauge("leading", "1 while this process holds the lease of its source, 0 on standby."),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: "juliu", Subsystem: "extractor", Name: "failures_total", Help: "Failed steps by kind; each is tried again.",
 		}, []string{"kind"}),
 		cursor:         gauge("cursor_timestamp_seconds", "Everything modified before this time has been read."),
 		newestModified: gauge("newest_modified_timestamp_seconds", "Modification time of the newest record stored."),
 	}
+	quota := func(name, help string, value func(jushuitan.Usage) int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "juliu", Subsystem: "extractor", Name: name, Help: help},
+			func() float64 { return float64(value(usage())) })
+	}
 	for _, c := range []prometheus.Collector{
-		m.calls, m.commits, m.stored, m.equal, m.older, m.rejected, m.surprises, m.splits, m.rereads, m.doubtful, m.failures, m.cursor, m.newestModified,
+		quota("quota_used", "Calls sent within the last minute.", func(u jushuitan.Usage) int { return u.Sent }),
+		quota("quota_allowed", "Calls a minute that the ERP allows, as far as learned.", func(u jushuitan.Usage) int { return u.Allowed }),
+		m.calls, m.commits, m.stored, m.equal, m.older, m.unwanted, m.rejected, m.surprises, m.splits, m.rereads, m.doubtful,
+		m.sweeps, m.sweepFound, m.sweepResolved, m.gone, m.failures, m.lateness, m.cursor, m.newestModified, m.leading,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)

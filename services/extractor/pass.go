@@ -23,13 +23,13 @@ type pass struct {
 
 // find asks for page 1 to learn where the window ends, then reads its last page. A window of one page is thereby read whole.
 func (p *pass) find(ctx context.Context) error {
-	page, err := p.reader.page(ctx, p.window, 1)
+	page, rows, err := p.reader.page(ctx, Ask{Window: p.window, Page: 1})
 	if err != nil {
 		return err
 	}
 	p.last = 1
 	if !mayHaveMore(page, 1, p.reader.size) {
-		p.keep(page)
+		p.keep(page, rows)
 		return nil
 	}
 	p.note(page)
@@ -38,12 +38,12 @@ func (p *pass) find(ctx context.Context) error {
 		return nil
 	}
 	for {
-		page, err := p.reader.page(ctx, p.window, p.last)
+		page, rows, err := p.reader.page(ctx, Ask{Window: p.window, Page: p.last})
 		if err != nil {
 			return err
 		}
 		if !mayHaveMore(page, p.last, p.reader.size) {
-			p.keep(page)
+			p.keep(page, rows)
 			return nil
 		}
 		// The counts were wrong or the window grew: the end lies higher. Only a walk that begins at the end misses nothing.
@@ -61,11 +61,11 @@ func (p *pass) hopeless() bool { return p.moved && p.window.span() > minSpan }
 // walk reads the pages below the last one, down to page 1.
 func (p *pass) walk(ctx context.Context) error {
 	for index := p.last - 1; index >= 1 && !p.hopeless(); index-- {
-		page, err := p.reader.page(ctx, p.window, index)
+		page, rows, err := p.reader.page(ctx, Ask{Window: p.window, Page: index})
 		if err != nil {
 			return err
 		}
-		p.keep(page)
+		p.keep(page, rows)
 	}
 	return nil
 }
@@ -73,11 +73,10 @@ func (p *pass) walk(ctx context.Context) error {
 // settled says whether the pass saw everything: it read the window, the count stood still, and there are as many rows as it says.
 func (p *pass) settled() bool { return !p.deep() && !p.moved && len(p.distinct) >= p.count }
 
-func (p *pass) keep(page jushuitan.Page) {
+func (p *pass) keep(page jushuitan.Page, rows []row) {
 	p.note(page)
-	now := p.reader.now()
+	p.rows = append(p.rows, rows...)
 	for _, raw := range page.Rows {
-		p.rows = append(p.rows, row{raw: raw, fetchedAt: now})
 		p.distinct[string(raw)] = struct{}{}
 	}
 }

@@ -74,12 +74,15 @@ func (p *patience) judge(err error) (time.Duration, error) {
 // final says that waiting cannot help: the clocks are apart, the error names its own exit code (fenced, no rights, wrong topology), or
 // this journal takes no more commits and only a new start can read where it stands.
 func final(err error) bool {
-	if _, coded := errors.AsType[interface {
+	_, skewed := errors.AsType[*SkewError](err)
+	return coded(err) || skewed || errors.Is(err, stream.ErrUnclear) || errors.Is(err, stream.ErrCheckpointLost)
+}
+
+// coded says that the error names its own exit code.
+func coded(err error) bool {
+	_, ok := errors.AsType[interface {
 		error
 		ExitCode() int
-	}](err); coded {
-		return true
-	}
-	_, skewed := errors.AsType[*SkewError](err)
-	return skewed || errors.Is(err, stream.ErrUnclear) || errors.Is(err, stream.ErrCheckpointLost)
+	}](err)
+	return ok
 }

@@ -41,7 +41,7 @@ func TestPatience(t *testing.T) {
 			t.Parallel()
 			log := logrus.New()
 			log.SetOutput(io.Discard)
-			m, err := newMetrics(prometheus.NewRegistry())
+			m, err := newMetrics(prometheus.NewRegistry(), func() jushuitan.Usage { return jushuitan.Usage{} })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,63 +2,74 @@ package extractor
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"juliu/pkg/logging"
-	"juliu/pkg/record"
-	"juliu/pkg/stream"
 	juliuv1 "juliu/proto/juliu/v1"
 )
 
-// Journal is where records and their checkpoint are stored as one act.
-type Journal interface {
-	Checkpoint() *juliuv1.Checkpoint
-	Commit(ctx context.Context, records []record.Record, next *juliuv1.Checkpoint) error
-}
-
-// Known is what is stored already of the rows that the ERP may show again.
-type Known interface {
-	Judge(r record.Record) stream.Judgement
-	Add(records []record.Record)
-	Forget(before time.Time)
-}
-
-// DeadLetters keeps the rows that cannot become records.
-type DeadLetters interface {
-	KeepRow(ctx context.Context, source, resource string, raw []byte, reason, class string) error
-}
-
-// Poller takes one resource from the ERP to the stream.
+// Poller is the live lane of one resource: it takes what changes in the ERP to the stream.
 type Poller struct {
-	cfg         Config
-	resource    Resource
-	reader      *reader
-	journal     Journal
-	known       Known
-	deadLetters DeadLetters
-	log         logrus.FieldLogger
-	metrics     *metrics
-	now         func() time.Time
-	// slice is how long a window may be to be read in one go; it shrinks where orders are dense and grows where they are sparse.
+	cfg     Config
+	reader  *reader
+	writer  *writer
+	log     logrus.FieldLogger
+	metrics *metrics
+	now     func() time.Time
+	// slice is how long a window is asked for at once; it follows how dense the orders lie.
 	slice time.Duration
 	// look is when the past was last read again.
 	look lookBack
+	// current says that the last step ended at the edge of what has settled.
+	current bool
 }
 
-// Step reads and stores everything that has settled since the checkpoint, at most cfg.Window of it, and says whether it has caught up.
-// It reads until intake ends and commits under work, so that a stop never leaves a commit unclear. An error leaves the checkpoint at
-// the last slice stored; nothing is lost by calling Step again.
+// live is the name of the lane in logs and metrics.
+const live = "live"
+
+// Run reads and stores until intake ends, and returns nil then, or the error that no waiting cures.
+func (p *Poller) Run(intake, work context.Context) error {
+	patience := patience{log: p.log, failures: p.metrics.failures, proven: func() bool { return p.metrics.pages.Load() > 0 }}
+	for intake.Err() == nil {
+		current, err := p.Step(intake, work)
+		if intake.Err() != nil && !coded(err) {
+			return nil //nolint:nilerr // a stop was asked for, and the error is its echo
+		}
+		wait, err := patience.judge(err)
+		if err != nil {
+			return fmt.Errorf("extract %s: %w", p.reader.resource.Schema.Resource, err)
+		}
+		if current && wait == 0 {
+			wait = p.cfg.Interval
+		}
+		pause(intake, wait)
+	}
+	return nil
+}
+
+// Step reads and stores what has settled since the checkpoint, and says whether it has caught up. It reads until intake ends and commits
+// under work, so that a stop never leaves a commit unclear. An error leaves the checkpoint at the last slice stored; nothing is lost
+// by calling Step again.
 func (p *Poller) Step(intake, work context.Context) (bool, error) {
+	step := p.stepWindow
+	if p.cfg.Cursor == cursorTS {
+		step = p.stepTS
+	}
+	current, err := step(intake, work)
+	if err == nil {
+		p.current = current
+	}
+	return current, err
+}
+
+// stepWindow goes on at most cfg.Window from the cursor.
+func (p *Poller) stepWindow(intake, work context.Context) (bool, error) {
 	// One time for the whole step: no slice of it is read earlier, so planWindow never believes that a change had more time to show
 	// itself than it had.
-	began, at := p.now().Add(-p.reader.ahead), p.position()
+	began, at := p.began(), p.position()
 	if at.cursor.After(began.Add(maxSkew)) {
 		return false, ErrFutureCursor
 	}
@@ -74,7 +85,7 @@ func (p *Poller) Step(intake, work context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		p.adapt(len(rows), slice, read)
+		p.adapt(slice, read)
 		if read.End.After(at.cursor) {
 			at = position{cursor: read.End, readAt: began}
 		}
@@ -85,22 +96,31 @@ func (p *Poller) Step(intake, work context.Context) (bool, error) {
 		begin = read.End
 	}
 	if look {
-		p.look = lookBack{at: began, cheap: seen <= p.reader.size}
-		p.metrics.lookedBack(began)
+		p.lookedBack(began, seen <= p.reader.size)
 	}
-	p.known.Forget(at.cursor.Add(-p.cfg.reach() - knownMargin))
-	return p.now().Add(-p.reader.ahead).Sub(plan.End) < p.cfg.Settle+p.cfg.Interval, nil
+	p.writer.forget(at.cursor.Add(-p.cfg.memory()))
+	return p.began().Sub(plan.End) < p.cfg.Settle+p.cfg.Interval, nil
+}
+
+// began is now by the ERP's clock, as far as ours was found to be ahead of it.
+func (p *Poller) began() time.Time { return p.now().Add(-p.reader.ahead) }
+
+// lookedBack notes a step that read the past again, and whether that cost no call more.
+func (p *Poller) lookedBack(began time.Time, cheap bool) {
+	p.look = lookBack{at: began, cheap: cheap}
+	p.metrics.lookedBack(began)
 }
 
 // ErrFutureCursor means that the checkpoint lies after now: it was written under a clock that was ahead, or this one is behind.
 var ErrFutureCursor error = refusal("compare the checkpoint with the clock: the checkpoint lies in the future; set this machine's clock by NTP, " +
 	"and if the clock is right, read again from a safe time under another EXTRACTOR_SOURCE")
 
-// position is where the journal's checkpoint stands, or the configured start.
-func (p *Poller) position() position {
-	c := p.journal.Checkpoint()
-	if c == nil {
-		return position{cursor: p.cfg.Start}
+// position is where the checkpoint stands, or the configured start.
+func (p *Poller) position() position { return positionOf(p.writer.checkpoint(), p.cfg.Start) }
+
+func positionOf(c *juliuv1.Checkpoint, start time.Time) position {
+	if c.GetCursor() == nil {
+		return position{cursor: start}
 	}
 	at := position{cursor: c.GetCursor().AsTime()}
 	if c.GetReadAt() != nil {
@@ -109,122 +129,36 @@ func (p *Poller) position() position {
 	return at
 }
 
-// adapt sets the next slice's length: what could be read in one go, twice that when it filled no third of a page. A window of one page is the
-// best there is: one call reads it whole, and nothing can move meanwhile.
-func (p *Poller) adapt(rows int, asked, read Window) {
-	if read.End.Before(asked.End) {
-		p.slice = read.span()
-	}
-	if rows*3 <= p.reader.size {
-		p.slice = min(p.slice*2, p.cfg.Window)
-	}
-}
-
-// store dead-letters what cannot be a record, drops what is stored already, and commits the rest with the checkpoint. The cursor moves
-// only with the last commit of a slice.
+// store hands a window's rows to the writer; the cursor moves with the last commit.
 func (p *Poller) store(ctx context.Context, rows []row, w Window, at position) error {
-	records, err := p.decode(ctx, rows)
-	if err != nil {
-		return err
-	}
-	fresh := p.fresh(records)
-	for {
-		chunk := fresh[:min(len(fresh), stream.MaxRecords)]
-		fresh = fresh[len(chunk):]
-		next := p.checkpoint(w)
-		if len(fresh) == 0 {
-			next.Cursor, next.ReadAt = timestamppb.New(at.cursor), timestamppb.New(at.readAt)
-		}
-		if err := p.journal.Commit(ctx, chunk, next); err != nil {
-			return fmt.Errorf("commit %d records of [%s, %s): %w", len(chunk), w.Begin.Format(time.RFC3339), w.End.Format(time.RFC3339), err)
-		}
-		p.known.Add(chunk)
-		p.committed(chunk, w, next)
-		if len(fresh) == 0 {
-			return nil
-		}
-	}
-}
-
-// checkpoint is the next checkpoint with the cursor left where it stands.
-func (p *Poller) checkpoint(w Window) *juliuv1.Checkpoint {
-	at := p.position()
-	c := &juliuv1.Checkpoint{
-		Cursor:      timestamppb.New(at.cursor),
-		WindowBegin: timestamppb.New(w.Begin),
-		WindowEnd:   timestamppb.New(w.End),
-		Version:     p.journal.Checkpoint().GetVersion(),
-		Filter:      p.cfg.Filter.String(),
-	}
-	if !at.readAt.IsZero() {
-		c.ReadAt = timestamppb.New(at.readAt)
-	}
-	return c
-}
-
-// decode turns rows into records, oldest version first. A row without identity goes to the dead letters by itself.
-func (p *Poller) decode(ctx context.Context, rows []row) ([]record.Record, error) {
-	records := make([]record.Record, 0, len(rows))
-	for _, row := range rows {
-		r, err := p.resource.Schema.Decode(p.cfg.Source, row.raw, row.fetchedAt)
-		if errors.Is(err, record.ErrNoIdentity) {
-			p.metrics.rejected.Inc()
-			if err := p.deadLetters.KeepRow(ctx, p.cfg.Source, p.resource.Schema.Resource, row.raw, err.Error(), "no-identity"); err != nil {
-				return nil, fmt.Errorf("dead-letter a row without identity: %w", err)
+	_, err := p.writer.store(ctx, haul{
+		lane: live, rows: rows, filter: p.cfg.Filter, window: w, fresh: p.current,
+		next: func(c *juliuv1.Checkpoint) {
+			c.Cursor, c.ReadAt = timestamppb.New(at.cursor), nil
+			if !at.readAt.IsZero() {
+				c.ReadAt = timestamppb.New(at.readAt)
 			}
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("decode a row: %w", err)
-		}
-		p.metrics.surprises.Add(float64(len(r.Surprises)))
-		records = append(records, r)
-	}
-	slices.SortStableFunc(records, func(a, b record.Record) int {
-		if c := a.Version.Compare(b.Version); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Key, b.Key)
+			c.Version, c.Marks = 0, nil // the walk by row version, should it come back, begins anew
+		},
 	})
-	return records, nil
+	return err
 }
 
-// fresh are the records that are neither stored nor older than what is stored, each version once.
-func (p *Poller) fresh(records []record.Record) []record.Record {
-	var fresh []record.Record
-	newest := map[string]record.Record{}
-	for _, r := range records {
-		switch p.known.Judge(r) {
-		case stream.Equal:
-			p.metrics.equal.Inc()
-			continue
-		case stream.Older:
-			p.metrics.older.Inc()
-			continue
-		case stream.Fresh:
-		}
-		if n, ok := newest[r.Key]; ok {
-			// Sorted already; but where some rows lack a ts, versions of different keys have no total order.
-			if c := n.Version.Compare(r.Version); c > 0 || c == 0 && n.Hash == r.Hash {
-				continue
-			}
-		}
-		newest[r.Key] = r
-		fresh = append(fresh, r)
+// adapt sets how long a window is asked for next.
+func (p *Poller) adapt(asked, read Window) {
+	p.slice = nextSlice(p.slice, asked, read, p.reader.unordered, p.cfg.Window)
+}
+
+// nextSlice is how long a window is asked for next: the ERP counts what lies in it, so it should not be much more than what is read in one
+// go, nor less, or a page would not be full.
+func nextSlice(slice time.Duration, asked, read Window, unordered bool, longest time.Duration) time.Duration {
+	const pages = 8 // as dense as the last one
+	switch {
+	case !read.End.Before(asked.End):
+		return min(slice*4, longest)
+	case unordered:
+		return read.span()
+	default:
+		return min(slice, pages*read.span())
 	}
-	return fresh
-}
-
-// committed counts a commit and logs it.
-func (p *Poller) committed(records []record.Record, w Window, c *juliuv1.Checkpoint) {
-	var newest time.Time
-	if len(records) > 0 {
-		newest = records[len(records)-1].Version.Modified
-	}
-	p.metrics.committed(len(records), newest, c.GetCursor().AsTime())
-	p.log.WithFields(windowFields(w)).WithField(logging.Records, len(records)).Debug("committed")
-}
-
-func windowFields(w Window) logrus.Fields {
-	return logrus.Fields{logging.WindowBegin: w.Begin.Format(time.RFC3339), logging.WindowEnd: w.End.Format(time.RFC3339)}
 }

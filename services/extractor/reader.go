@@ -4,39 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/logging"
+	"juliu/pkg/record"
 )
 
 const (
-	// maxPages is how many pages one slice may have: 20 pages of 50 rows fill one atomic batch, and deep pages are slow at the vendor.
-	maxPages = 20
-	// maxPasses is how often a window that cannot be halved to any use is read.
-	maxPasses = 3
 	// dateStep is how far the ERP's Date may be behind its own clock: it has whole seconds, and was written before the answer came.
 	dateStep = 2 * time.Second
-	// minSpan is the shortest window; the vendor's query times have whole seconds.
-	minSpan = time.Second
 	// maxSkew is how far the ERP's clock and ours may differ. Windows end a settle time before now; a clock that runs further ahead
 	// than that would step over changes that the ERP has not made yet.
 	maxSkew = time.Minute
+	// checkOrderEvery is after how many full pages the order of the ERP's rows is checked again.
+	checkOrderEvery = 100
 )
 
-// ERP is the vendor's API as the reader needs it.
+// ERP is the vendor's API as a reader needs it.
 type ERP interface {
 	Query(ctx context.Context, e jushuitan.Endpoint, biz any) (jushuitan.Page, error)
 }
 
-// reader reads the rows of a window while they move.
+// reader reads the rows of a window while they move. It is not safe for concurrent use; each lane has its own.
 type reader struct {
 	erp      ERP
 	resource Resource
+	source   string
 	filter   Filter
+	archive  bool
 	size     int
 	settle   time.Duration
 	now      func() time.Time
@@ -44,92 +42,120 @@ type reader struct {
 	metrics  *metrics
 	// ahead is how far our clock was found to be ahead of the ERP's.
 	ahead time.Duration
+	// unordered: the ERP was seen to give rows in another order than that of their modification; seek is of no use then.
+	unordered bool
+	// full counts the full pages that seek has read, calls all pages.
+	full, calls int
 }
 
-// row is one row as received.
+// row is one row as received, decoded; err says why it cannot be a record.
 type row struct {
-	raw       []byte
-	fetchedAt time.Time
+	record.Record
+
+	err error
 }
 
-// read returns all rows of w, or of its first part when w is deep or restless: the window that it read is returned beside them.
-//
-// Pages are read from the last to the first. A row that is changed meanwhile leaves the window, and those behind it slide towards the
-// front, onto pages still to be read: they are seen twice, never missed (a walk from the first page misses them). Rows that enter
-// (late commits) slide others the other way, and the order of equal times may change: so a pass whose count moved proves nothing, and
-// the window is halved, down to a single page, which one call reads whole.
+// read returns all rows of w's first part, and that part: the window that was read whole. It may return rows beyond it too.
 func (r *reader) read(ctx context.Context, w Window) ([]row, Window, error) {
-	for {
-		p, err := r.pass(ctx, w)
-		if err != nil || p.settled() {
-			return p.rows, w, err
+	if !r.unordered {
+		rows, part, err := r.seek(ctx, w)
+		if err != nil || part.span() > 0 {
+			return rows, part, err
 		}
-		if w.span() <= minSpan || p.last == 1 {
-			rows, done, err := r.insist(ctx, w, p)
-			if err != nil || done {
-				return rows, w, err
-			}
-		}
-		w = w.half()
-		r.metrics.splits.Inc()
 	}
+	return r.walk(ctx, w)
 }
 
-// pass walks over w once; a window that is too deep it only sounds.
-func (r *reader) pass(ctx context.Context, w Window) (*pass, error) {
-	p := &pass{reader: r, window: w, distinct: map[string]struct{}{}}
-	if err := p.find(ctx); err != nil || p.deep() {
-		return p, err
-	}
-	return p, p.walk(ctx)
-}
-
-// insist reads a window that cannot be halved to any use until two passes agree, or takes all that maxPasses saw; the next look back
-// reads it again. It answers false when the window has grown so that halving is of use.
-func (r *reader) insist(ctx context.Context, w Window, last *pass) ([]row, bool, error) {
-	all := last.rows
-	for range maxPasses - 1 {
-		r.metrics.rereads.Inc()
-		p, err := r.pass(ctx, w)
-		if err != nil || p.last > 1 && w.span() > minSpan {
-			return nil, false, err
-		}
-		all = append(all, p.rows...)
-		if p.settled() {
-			return all, true, nil
-		}
-		if !p.moved && maps.Equal(last.distinct, p.distinct) {
-			// The rows agree, so it is the count that is wrong: some merchants' counts include what they may not see.
-			r.doubt(w, "the ERP counts more rows than it shows, twice the same")
-			return all, true, nil
-		}
-		last = p
-	}
-	r.doubt(w, "these rows did not come to rest")
-	return all, true, nil
-}
-
-// doubt counts and logs a window whose count and rows disagree.
-func (r *reader) doubt(w Window, text string) {
-	r.metrics.doubtful.Inc()
-	r.log.WithFields(windowFields(w)).WithField(logging.Reason, text).Warn("a window's count and rows disagree")
-}
-
-// page asks for one page. It refuses an answer that contradicts itself, and one whose clock says that the window has not settled.
-func (r *reader) page(ctx context.Context, w Window, index int) (jushuitan.Page, error) {
-	page, err := r.erp.Query(ctx, r.resource.Endpoint, r.resource.Query(r.filter, w, index, r.size))
+// seek reads one page: the first of w. The ERP gives the rows in the order of their modification, so all that were modified before the
+// last row of the page stand on it, and one call shows them as they are at one moment: whatever moves between two calls, nothing can
+// slip between two pages, and every page is full. The window it returns ends with the second before the last row's, or is all of w
+// when there are no more rows; it is empty when a single second fills the page, or the rows are in another order.
+func (r *reader) seek(ctx context.Context, w Window) ([]row, Window, error) {
+	page, rows, err := r.page(ctx, Ask{Window: w, Page: 1})
 	if err != nil {
-		return jushuitan.Page{}, fmt.Errorf("read page %d of [%s, %s): %w", index, w.Begin.Format(time.RFC3339), w.End.Format(time.RFC3339), err)
+		return nil, Window{}, err
 	}
+	if !mayHaveMore(page, 1, r.size) && (page.DataCount == nil || *page.DataCount <= len(rows)) {
+		return rows, w, nil
+	}
+	last, ordered := ascending(rows, w, time.Time{})
+	if ordered && r.full%checkOrderEvery == 0 {
+		if ordered, err = r.follows(ctx, w, last); err != nil {
+			return nil, Window{}, err
+		}
+	}
+	r.full++
+	if !ordered {
+		r.unordered = true
+		r.log.Warn("the ERP does not give rows in the order of their modification; windows are halved instead, which takes more calls")
+		return nil, Window{}, nil
+	}
+	return rows, Window{Begin: w.Begin, End: last}, nil
+}
+
+// follows tells whether the second page begins where the first ends, as it must in the order of modification. A page may look ordered by
+// chance where another order, of numbers say, happens to be nearly that of modification.
+func (r *reader) follows(ctx context.Context, w Window, last time.Time) (bool, error) {
+	_, rows, err := r.page(ctx, Ask{Window: w, Page: 2})
+	if err != nil {
+		return false, err
+	}
+	_, ordered := ascending(rows, w, last)
+	return ordered, nil
+}
+
+// ascending tells whether the rows were modified one after the other, none before a time, and the second of the last modification. Rows
+// that do not say when, or say a time outside of the window, are passed over.
+func ascending(rows []row, w Window, since time.Time) (time.Time, bool) {
+	last := since
+	for _, row := range rows {
+		at := row.Version.Modified.Truncate(time.Second)
+		if at.Before(w.Begin.Add(-edge)) || at.After(w.End) {
+			continue
+		}
+		if at.Before(last) {
+			return last, false
+		}
+		last = at
+	}
+	return last, true
+}
+
+// page asks for one page and decodes its rows. It refuses an answer that contradicts itself, and one whose clock says that the window has
+// not settled.
+func (r *reader) page(ctx context.Context, a Ask) (jushuitan.Page, []row, error) {
+	a.Filter, a.Size = r.filter, r.size
+	a.Archive = a.Archive || r.archive
+	page, err := r.erp.Query(ctx, r.resource.Endpoint, r.resource.Query(a))
+	if err != nil {
+		return jushuitan.Page{}, nil, fmt.Errorf("read page %d of %v: %w", a.Page, a, err)
+	}
+	r.calls++
 	r.metrics.calls.Inc()
 	r.metrics.pages.Add(1)
-	if err := r.checkClock(page.ServerTime, w); err != nil {
-		return jushuitan.Page{}, err
+	if err := r.checkClock(page.ServerTime, a.Window); err != nil {
+		return jushuitan.Page{}, nil, err
 	}
-	if index == 1 && len(page.Rows) == 0 && hollow(page) {
-		return jushuitan.Page{}, ErrHollow
+	if a.Page == 1 && len(page.Rows) == 0 && hollow(page) {
+		return jushuitan.Page{}, nil, ErrHollow
 	}
-	return page, nil
+	rows := make([]row, len(page.Rows))
+	for i, raw := range page.Rows {
+		rows[i].Record, rows[i].err = r.resource.Schema.Decode(r.source, raw, r.now())
+	}
+	return page, rows, nil
+}
+
+// String names what is asked for, without values that identify orders.
+func (a Ask) String() string {
+	switch {
+	case a.Window.span() > 0:
+		return a.Window.String()
+	case a.StartTS != 0:
+		return fmt.Sprintf("row versions from %d", a.StartTS)
+	default:
+		return fmt.Sprintf("%d orders by number", len(a.Keys)+len(a.SoIDs))
+	}
 }
 
 // hollow says of a first page without rows that it should have some, or says nothing at all about how many there are. A later page
@@ -159,7 +185,7 @@ func (r *reader) checkClock(server time.Time, w Window) error {
 		r.ahead = 0 // the clock was set right meanwhile: no order need wait for it any more
 	}
 	early := w.End.Sub(server.Add(-r.settle))
-	if early <= dateStep {
+	if early <= dateStep || w.span() == 0 {
 		return nil
 	}
 	r.ahead += early
@@ -179,4 +205,10 @@ type SkewError struct {
 func (e *SkewError) Error() string {
 	return fmt.Sprintf("compare clocks: the ERP's clock is %s from this machine's, more than %s, so orders would be missed: set this machine's clock by NTP",
 		e.Skew.Round(time.Second), maxSkew)
+}
+
+// doubt counts and logs a window whose count and rows disagree.
+func (r *reader) doubt(w Window, text string) {
+	r.metrics.doubtful.Inc()
+	r.log.WithFields(windowFields(w)).WithField(logging.Reason, text).Warn("a window's count and rows disagree")
 }

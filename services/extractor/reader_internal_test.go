@@ -27,12 +27,19 @@ type shelf struct {
 	calls  int
 	// counts says whether data_count and page_count are given; moreText whether has_next is.
 	counts, hasNext bool
+	// byNumber orders the rows by their number, not by modification.
+	byNumber bool
 }
 
 type shelfRow struct {
 	id       int
 	modified time.Time
 	tie      int // orders equal times before the id does
+}
+
+// text is the row as the ERP gives it.
+func (r shelfRow) text() string {
+	return fmt.Sprintf(`{"io_id":%d,"modified":%q}`, r.id+2, jushuitan.At(r.modified))
 }
 
 func (s *shelf) Query(_ context.Context, _ jushuitan.Endpoint, biz any) (jushuitan.Page, error) {
@@ -45,7 +52,7 @@ func (s *shelf) Query(_ context.Context, _ jushuitan.Endpoint, biz any) (jushuit
 		s.before(s.calls)
 	}
 	slices.SortFunc(s.rows, func(a, b shelfRow) int {
-		if c := a.modified.Compare(b.modified); c != 0 {
+		if c := a.modified.Compare(b.modified); c != 0 && !s.byNumber {
 			return c
 		}
 		return cmp.Or(cmp.Compare(a.tie, b.tie), a.id-b.id)
@@ -53,7 +60,7 @@ func (s *shelf) Query(_ context.Context, _ jushuitan.Endpoint, biz any) (jushuit
 	var in [][]byte
 	for _, r := range s.rows {
 		if !r.modified.Before(q.Begin.Time) && !r.modified.After(q.End.Time) {
-			in = append(in, fmt.Appendf(nil, "%d@%d", r.id, r.modified.Unix()))
+			in = append(in, []byte(r.text()))
 		}
 	}
 	page := jushuitan.Page{Index: q.PageIndex, Size: q.PageSize}
@@ -73,7 +80,7 @@ func (s *shelf) Query(_ context.Context, _ jushuitan.Endpoint, biz any) (jushuit
 func newReader(erp ERP, size int) *reader {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	m, err := newMetrics(prometheus.NewRegistry())
+	m, err := newMetrics(prometheus.NewRegistry(), func() jushuitan.Usage { return jushuitan.Usage{} })
 	if err != nil {
 		panic(err)
 	}
@@ -96,7 +103,7 @@ func readAll(ctx context.Context, r *reader, w Window) (map[string]bool, error) 
 			return nil, err
 		}
 		for _, row := range rows {
-			seen[string(row.raw)] = true
+			seen[string(row.Raw)] = true
 		}
 		begin = read.End
 	}
@@ -106,12 +113,14 @@ func readAll(ctx context.Context, r *reader, w Window) (map[string]bool, error) 
 func TestReaderSeesEveryRowThatRests(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s := &shelf{counts: rapid.Bool().Draw(t, "counts"), hasNext: rapid.Bool().Draw(t, "has_next")}
+		s := &shelf{
+			counts: rapid.Bool().Draw(t, "counts"), hasNext: rapid.Bool().Draw(t, "has_next"), byNumber: rapid.Bool().Draw(t, "by number"),
+		}
 		n := rapid.IntRange(0, 400).Draw(t, "rows")
 		s.fill(n, func(int) time.Duration { return time.Duration(rapid.IntRange(0, 600).Draw(t, "at")) * time.Second })
 		rested := map[string]bool{}
 		for _, r := range s.rows {
-			rested[fmt.Sprintf("%d@%d", r.id, r.modified.Unix())] = true
+			rested[r.text()] = true
 		}
 		s.before = func(int) { // rows are changed between any two calls: they leave the window
 			for range rapid.IntRange(0, 5).Draw(t, "changes") {
@@ -119,7 +128,7 @@ func TestReaderSeesEveryRowThatRests(t *testing.T) {
 					return
 				}
 				i := rapid.IntRange(0, len(s.rows)-1).Draw(t, "changed")
-				delete(rested, fmt.Sprintf("%d@%d", s.rows[i].id, s.rows[i].modified.Unix()))
+				delete(rested, s.rows[i].text())
 				s.rows[i].modified = noon.Add(time.Hour)
 			}
 		}
@@ -137,21 +146,30 @@ func TestReaderSeesEveryRowThatRests(t *testing.T) {
 	})
 }
 
-func TestReaderSeesRowsThatEnterTheWindow(t *testing.T) {
+// A late commit at the window's front pushes rows back, onto pages that were read already. It shows itself at the next look back; the rows
+// that it pushes must not be lost.
+func TestReaderSeesRowsThatAnotherPushes(t *testing.T) {
 	t.Parallel()
-	s := &shelf{counts: true, hasNext: true}
-	s.fill(60, func(i int) time.Duration { return time.Duration(i*10) * time.Second })
-	s.before = func(call int) {
-		if call == 4 { // a late commit at the window's front pushes rows back, onto pages that were read already
-			s.rows = append(s.rows, shelfRow{id: 1000, modified: noon.Add(time.Second)})
+	for _, byNumber := range []bool{false, true} {
+		for at := 1; at < 12; at++ {
+			s := &shelf{counts: true, hasNext: true, byNumber: byNumber}
+			s.fill(60, func(i int) time.Duration { return time.Duration(i*10) * time.Second })
+			s.before = func(call int) {
+				if call == at {
+					s.rows = append(s.rows, shelfRow{id: -1, modified: noon.Add(time.Second)})
+				}
+			}
+			rested := slices.Clone(s.rows)
+			seen, err := readAll(t.Context(), newReader(s, 10), Window{Begin: noon, End: noon.Add(time.Hour)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range rested {
+				if !seen[r.text()] {
+					t.Errorf("by number %v: pushed before call %d, row %d was not read", byNumber, at, r.id)
+				}
+			}
 		}
-	}
-	seen, err := readAll(t.Context(), newReader(s, 10), Window{Begin: noon, End: noon.Add(time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(seen) != 61 {
-		t.Fatalf("read %d rows, want 61", len(seen))
 	}
 }
 
@@ -168,12 +186,12 @@ func TestAForwardWalkLosesRows(t *testing.T) {
 	r := newReader(s, 10)
 	seen := map[string]bool{}
 	for index := 1; index <= 6; index++ {
-		page, err := r.page(t.Context(), Window{Begin: noon, End: noon.Add(time.Hour)}, index)
+		_, rows, err := r.page(t.Context(), Ask{Window: Window{Begin: noon, End: noon.Add(time.Hour)}, Page: index})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, raw := range page.Rows {
-			seen[string(raw)] = true
+		for _, row := range rows {
+			seen[string(row.Raw)] = true
 		}
 	}
 	if len(seen) == 60 {
@@ -183,19 +201,28 @@ func TestAForwardWalkLosesRows(t *testing.T) {
 
 func TestReaderCountsItsCalls(t *testing.T) {
 	t.Parallel()
-	cases := map[string]struct{ rows, size, calls int }{
-		"an empty window costs one call":        {0, 10, 1},
-		"one page costs one call":               {10, 10, 1},
-		"three pages cost one call more":        {25, 10, 4},
-		"exactly three pages cost one more":     {30, 10, 4},
-		"twenty pages are one slice":            {200, 10, 21},
-		"a deep window is halved until it fits": {400, 10, 47},
+	cases := map[string]struct {
+		rows, size, calls int
+		byNumber          bool
+	}{
+		"an empty window costs one call":                     {0, 10, 1, false},
+		"one page costs one call":                            {10, 10, 1, false},
+		"of the next page two seconds are shown again":       {25, 10, 5, false},
+		"pages are full but for the seconds that meet":       {400, 50, 10, false},
+		"in another order, three pages cost one call more":   {25, 10, 6, true},
+		"in another order, twenty pages are one walk":        {200, 10, 23, true},
+		"in another order, a deep window is halved until it": {400, 10, 50, true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &shelf{counts: true, hasNext: true}
-			s.fill(c.rows, func(i int) time.Duration { return time.Duration(i) * time.Second })
+			s := &shelf{counts: true, hasNext: true, byNumber: c.byNumber}
+			s.fill(c.rows, func(i int) time.Duration {
+				if c.byNumber {
+					i = c.rows - 1 - i
+				}
+				return time.Duration(i) * time.Second
+			})
 			seen, err := readAll(t.Context(), newReader(s, c.size), Window{Begin: noon.Add(-time.Second), End: noon.Add(400 * time.Second)})
 			if err != nil {
 				t.Fatal(err)
@@ -339,7 +366,7 @@ func TestReaderSeesRowsWhoseOrderChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range s.rows {
-			if r.modified.Before(noon.Add(time.Minute)) && !seen[fmt.Sprintf("%d@%d", r.id, r.modified.Unix())] {
+			if r.modified.Before(noon.Add(time.Minute)) && !seen[r.text()] {
 				t.Fatalf("seed %d: row %d rested and was not read", seed, r.id)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"juliu/pkg/control"
 	"juliu/pkg/embednats"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/jushuitan/sandbox"
@@ -48,13 +49,16 @@ func setup(t *testing.T, cfg sandbox.Config) *bench {
 	if _, err := stream.Provision(t.Context(), b.conn, stream.Limits{}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := control.Provision(t.Context(), b.conn, 1); err != nil {
+		t.Fatal(err)
+	}
 	b.config = extractor.Config{
 		ERP: jushuitan.Config{
 			BaseURL: erp.URL, AppKey: sandbox.DefaultAppKey, AppSecret: secret.New(sandbox.DefaultAppSecret),
 			AccessToken: secret.New(sandbox.DefaultAccessToken), RatePerSecond: 10_000, RatePerMinute: 600_000, Now: time.Now,
 		},
 		Source: "main", Start: time.Now().Add(-48 * time.Hour), Interval: 50 * time.Millisecond, Settle: time.Second, Overlap: 5 * time.Second,
-		Window: 24 * time.Hour, PageSize: 50,
+		Window: 24 * time.Hour, PageSize: 50, Cursor: "window",
 	}
 	return b
 }
@@ -75,11 +79,24 @@ func (b *bench) extractor(t *testing.T, conn *stream.Conn) *extractor.Extractor 
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := extractor.New(extractor.Deps{ERP: client, Stream: conn, Log: b.log, Registerer: prometheus.NewRegistry(), Now: time.Now}, b.config)
+	jobs, err := control.OpenJobs(t.Context(), conn, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := extractor.New(extractor.Deps{
+		ERP: client, Stream: conn, Leases: everybody{}, Jobs: jobs, Log: b.log, Registerer: prometheus.NewRegistry(), Now: time.Now,
+	}, b.config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// everybody holds the lease, also two at once: what the fence is for.
+type everybody struct{}
+
+func (everybody) Hold(ctx context.Context, _ string, _ control.Holder, fn func(context.Context) error) error {
+	return fn(ctx)
 }
 
 // runUntil runs e until done says so, and returns Run's error.

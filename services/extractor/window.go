@@ -3,11 +3,17 @@ package extractor
 import "time"
 
 // edge is how far before its begin a window is asked for: the vendor does not say whether modified_begin and modified_end are included,
-// and compares whole seconds with times that may carry fractions. Two seconds make neighbouring windows complete in either reading.
-const edge = 2 * time.Second
+// and compares whole seconds with times that may carry fractions. Begin and end are whole seconds, so a second makes neighbouring
+// windows complete in every reading, also where the begin is excluded and fractions are cut before the comparison.
+const edge = time.Second
 
 // Window is a half-open span [Begin, End) of modification time, UTC, in whole seconds.
 type Window struct{ Begin, End time.Time }
+
+// String is the window in UTC.
+func (w Window) String() string {
+	return "[" + w.Begin.Format(time.RFC3339) + ", " + w.End.Format(time.RFC3339) + ")"
+}
 
 // span is the window's length.
 func (w Window) span() time.Duration { return w.End.Sub(w.Begin) }
@@ -35,8 +41,12 @@ type position struct {
 }
 
 // reach is how far behind the cursor a look back may begin: twice the overlap, because looks are up to an overlap apart, and the settle
-// time. What is stored of this span must be known.
+// time.
 func (c Config) reach() time.Duration { return 2*c.Overlap + c.Settle }
+
+// memory is how far behind the cursor it must be known what is stored: as far as a look back or a sweep reads again, and a margin, because a
+// record may be stamped by the stream a little before the ERP's own time, by as much as the clocks may differ.
+func (c Config) memory() time.Duration { return max(c.reach(), c.SweepSpan) + 5*time.Minute }
 
 // lookBack remembers the last time that the past was read again.
 type lookBack struct {

@@ -9,9 +9,11 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"juliu/pkg/control"
 	"juliu/pkg/embednats"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/jushuitan/sandbox"
+	"juliu/pkg/process"
 	"juliu/pkg/stream"
 	"juliu/services/extractor"
 	"juliu/services/loader"
@@ -86,14 +88,16 @@ func (s *Stack) open(ctx context.Context, cfg StackConfig) error {
 		return err
 	}
 	s.ERP = cfg.Extractor.ERP.BaseURL
-	if s.Extractor, err = s.openExtractor(cfg, connect); err != nil {
+	if s.Extractor, err = s.openExtractor(ctx, cfg, connect); err != nil {
 		return err
 	}
 	s.Loader, err = s.openLoader(ctx, cfg, connect)
 	return err
 }
 
-func (s *Stack) openExtractor(cfg StackConfig, connect func(string) (*stream.Conn, error)) (*extractor.Extractor, error) {
+func (s *Stack) openExtractor(
+	ctx context.Context, cfg StackConfig, connect func(string) (*stream.Conn, error),
+) (*extractor.Extractor, error) {
 	client, err := jushuitan.New(cfg.Extractor.ERP)
 	if err != nil {
 		return nil, fmt.Errorf("set up the ERP's client: %w", err)
@@ -102,7 +106,23 @@ func (s *Stack) openExtractor(cfg StackConfig, connect func(string) (*stream.Con
 	if err != nil {
 		return nil, err
 	}
-	return extractor.New(extractor.Deps{ERP: client, Stream: conn, Log: cfg.Log, Registerer: cfg.Registry, Now: cfg.Now}, cfg.Extractor)
+	jobs, err := control.OpenJobs(ctx, conn, cfg.Now)
+	if err != nil {
+		return nil, err
+	}
+	return extractor.New(extractor.Deps{
+		ERP: client, Stream: conn, Leases: alone{}, Jobs: jobs, Log: cfg.Log, Registerer: cfg.Registry, Now: cfg.Now,
+		Holder: control.Holder{Name: process.Name(), Since: cfg.Now()},
+	}, cfg.Extractor)
+}
+
+// alone takes the place of leases: the lock on the data folder lets no second extractor reach the embedded server, and a restart after a
+// crash need not wait until a lease has run out.
+type alone struct{}
+
+// Hold runs fn.
+func (alone) Hold(ctx context.Context, _ string, _ control.Holder, fn func(context.Context) error) error {
+	return fn(ctx)
 }
 
 func (s *Stack) openLoader(ctx context.Context, cfg StackConfig, connect func(string) (*stream.Conn, error)) (*loader.Loader, error) {

@@ -31,7 +31,7 @@ type Checkpoint struct {
 	// The window [window_begin, window_end) that this commit belongs to.
 	WindowBegin *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=window_begin,json=windowBegin,proto3" json:"window_begin,omitempty"`
 	WindowEnd   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=window_end,json=windowEnd,proto3" json:"window_end,omitempty"`
-	// Highest vendor row version (ts) stored; the cursor of ts mode.
+	// The cursor of ts mode: every change up to this vendor row version (ts) has been read; 0 while windows are read.
 	Version int64 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`
 	// The process that wrote it, to tell one's own commit from another's after an unclear answer.
 	RunId string `protobuf:"bytes,5,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
@@ -45,7 +45,11 @@ type Checkpoint struct {
 	// When the reading of the window that ends at cursor began: tells how late a change may still have been seen there.
 	ReadAt *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
 	// What of the ERP is read (status, shop): another choice leaves a gap before cursor, so it needs another source.
-	Filter        string `protobuf:"bytes,11,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,11,opt,name=filter,proto3" json:"filter,omitempty"`
+	// ts mode: where the walk stood at earlier looks, oldest first, so that the past can be read again.
+	Marks []*Mark `protobuf:"bytes,12,rep,name=marks,proto3" json:"marks,omitempty"`
+	// When the last sweep of the past began that ran to its end.
+	SweptAt       *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=swept_at,json=sweptAt,proto3" json:"swept_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -157,11 +161,78 @@ func (x *Checkpoint) GetFilter() string {
 	return ""
 }
 
+func (x *Checkpoint) GetMarks() []*Mark {
+	if x != nil {
+		return x.Marks
+	}
+	return nil
+}
+
+func (x *Checkpoint) GetSweptAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SweptAt
+	}
+	return nil
+}
+
+// Mark is where a walk by row version stood at a moment.
+type Mark struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	ReadAt        *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=read_at,json=readAt,proto3" json:"read_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mark) Reset() {
+	*x = Mark{}
+	mi := &file_juliu_v1_checkpoint_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mark) ProtoMessage() {}
+
+func (x *Mark) ProtoReflect() protoreflect.Message {
+	mi := &file_juliu_v1_checkpoint_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mark.ProtoReflect.Descriptor instead.
+func (*Mark) Descriptor() ([]byte, []int) {
+	return file_juliu_v1_checkpoint_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Mark) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Mark) GetReadAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReadAt
+	}
+	return nil
+}
+
 var File_juliu_v1_checkpoint_proto protoreflect.FileDescriptor
 
 const file_juliu_v1_checkpoint_proto_rawDesc = "" +
 	"\n" +
-	"\x19juliu/v1/checkpoint.proto\x12\bjuliu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x03\n" +
+	"\x19juliu/v1/checkpoint.proto\x12\bjuliu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x04\n" +
 	"\n" +
 	"Checkpoint\x122\n" +
 	"\x06cursor\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x06cursor\x12=\n" +
@@ -176,7 +247,12 @@ const file_juliu_v1_checkpoint_proto_rawDesc = "" +
 	"\fcommitted_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vcommittedAt\x123\n" +
 	"\aread_at\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\x12\x16\n" +
-	"\x06filter\x18\v \x01(\tR\x06filterB\x1eZ\x1cjuliu/proto/juliu/v1;juliuv1b\x06proto3"
+	"\x06filter\x18\v \x01(\tR\x06filter\x12$\n" +
+	"\x05marks\x18\f \x03(\v2\x0e.juliu.v1.MarkR\x05marks\x125\n" +
+	"\bswept_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\asweptAt\"U\n" +
+	"\x04Mark\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x123\n" +
+	"\aread_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAtB\x1eZ\x1cjuliu/proto/juliu/v1;juliuv1b\x06proto3"
 
 var (
 	file_juliu_v1_checkpoint_proto_rawDescOnce sync.Once
@@ -190,22 +266,26 @@ func file_juliu_v1_checkpoint_proto_rawDescGZIP() []byte {
 	return file_juliu_v1_checkpoint_proto_rawDescData
 }
 
-var file_juliu_v1_checkpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_juliu_v1_checkpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_juliu_v1_checkpoint_proto_goTypes = []any{
 	(*Checkpoint)(nil),            // 0: juliu.v1.Checkpoint
-	(*timestamppb.Timestamp)(nil), // 1: google.protobuf.Timestamp
+	(*Mark)(nil),                  // 1: juliu.v1.Mark
+	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
 }
 var file_juliu_v1_checkpoint_proto_depIdxs = []int32{
-	1, // 0: juliu.v1.Checkpoint.cursor:type_name -> google.protobuf.Timestamp
-	1, // 1: juliu.v1.Checkpoint.window_begin:type_name -> google.protobuf.Timestamp
-	1, // 2: juliu.v1.Checkpoint.window_end:type_name -> google.protobuf.Timestamp
-	1, // 3: juliu.v1.Checkpoint.committed_at:type_name -> google.protobuf.Timestamp
-	1, // 4: juliu.v1.Checkpoint.read_at:type_name -> google.protobuf.Timestamp
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	2, // 0: juliu.v1.Checkpoint.cursor:type_name -> google.protobuf.Timestamp
+	2, // 1: juliu.v1.Checkpoint.window_begin:type_name -> google.protobuf.Timestamp
+	2, // 2: juliu.v1.Checkpoint.window_end:type_name -> google.protobuf.Timestamp
+	2, // 3: juliu.v1.Checkpoint.committed_at:type_name -> google.protobuf.Timestamp
+	2, // 4: juliu.v1.Checkpoint.read_at:type_name -> google.protobuf.Timestamp
+	1, // 5: juliu.v1.Checkpoint.marks:type_name -> juliu.v1.Mark
+	2, // 6: juliu.v1.Checkpoint.swept_at:type_name -> google.protobuf.Timestamp
+	2, // 7: juliu.v1.Mark.read_at:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_juliu_v1_checkpoint_proto_init() }
@@ -219,7 +299,7 @@ func file_juliu_v1_checkpoint_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_juliu_v1_checkpoint_proto_rawDesc), len(file_juliu_v1_checkpoint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
