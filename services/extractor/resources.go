@@ -63,8 +63,11 @@ func (f Filter) String() string {
 // wants tells whether an order of a status has come as far as the filter asks. All statuses are read and this is decided here: a query for
 // Confirmed alone would never show that a shipped order was cancelled or archived later. A status that is not known is wanted.
 func (f Filter) wants(status string) bool {
-	if f.Status == "" || status == f.Status {
+	switch {
+	case f.Status == "", f.Status == "WaitConfirm", f.Status == status:
 		return true
+	case status == "Delete": // voided before it was shipped
+		return false
 	}
 	stage, known := stageOf(status)
 	asked, _ := stageOf(f.Status)
@@ -74,7 +77,7 @@ func (f Filter) wants(status string) bool {
 // ended is the stage of an order to which nothing more happens, but that a shipped one is cancelled or archived.
 const ended = 3
 
-// stageOf is how far a status is from a new order: 待出库, 外部发货中, 已出库, and the three ends. A voided order was never shipped.
+// stageOf is how far a status is from a new order: 待出库, 外部发货中, 已出库, and the ends.
 func stageOf(status string) (int, bool) {
 	switch status {
 	case "WaitConfirm":
@@ -83,10 +86,8 @@ func stageOf(status string) (int, bool) {
 		return 1, true
 	case "Confirmed":
 		return 2, true
-	case "Cancelled", "Archive":
+	case "Cancelled", "Archive", "Delete":
 		return ended, true
-	case "Delete":
-		return 0, true
 	default:
 		return 0, false
 	}

@@ -17,7 +17,7 @@ import (
 // sweep is the name of the lane in logs and metrics.
 const sweep = "sweep"
 
-// sweepRetry is how long a sweep that failed waits before it begins again.
+// sweepRetry is how long a sweep that failed waits before it goes on.
 const sweepRetry = time.Minute
 
 // maxNames is how many orders one call may ask for by number, the vendor's documented limit.
@@ -32,9 +32,14 @@ type Sweeper struct {
 	log     logrus.FieldLogger
 	metrics *metrics
 	now     func() time.Time
+
+	// rest is what the sweep under way still has to read, began when it began, found and resolved what it found so far.
+	rest            Window
+	began           time.Time
+	found, resolved int
 }
 
-// Run sweeps whenever a sweep is due, until intake ends. Trouble is logged, and the sweep begins again later; only an error that ends the
+// Run sweeps whenever a sweep is due, until intake ends. Trouble is logged, and the sweep goes on later; only an error that ends the
 // extractor is returned.
 func (s *Sweeper) Run(intake, work context.Context) error {
 	for intake.Err() == nil {
@@ -47,7 +52,7 @@ func (s *Sweeper) Run(intake, work context.Context) error {
 			case err != nil && final(err):
 				return err
 			case err != nil:
-				s.log.WithError(err).WithField(logging.Wait, sweepRetry.String()).Warn("the sweep broke off; it begins again")
+				s.log.WithError(err).WithField(logging.Wait, sweepRetry.String()).Warn("the sweep broke off; it goes on later")
 				wait = sweepRetry
 			}
 		}
@@ -69,18 +74,14 @@ func (s *Sweeper) wait() time.Duration {
 	return max(0, last.AsTime().Add(s.cfg.SweepEvery).Sub(s.now()))
 }
 
-// sweep reads everything again that was modified within the span before the cursor.
+// sweep reads everything again that was modified within the span before the cursor. After an error it goes on where that broke it off.
 func (s *Sweeper) sweep(intake, work context.Context) error {
-	began := s.now()
-	cursor := s.writer.checkpoint().GetCursor().AsTime()
-	begin := cursor.Add(-s.cfg.SweepSpan).Truncate(time.Second)
-	if s.cfg.Start.After(begin) {
-		begin = s.cfg.Start.Truncate(time.Second)
+	if s.rest.span() <= 0 {
+		s.begin()
 	}
 	intake = jushuitan.WithLane(intake, jushuitan.Sweep)
-	found, resolved := 0, 0
-	for begin.Before(cursor) {
-		rows, read, err := s.reader.read(intake, Window{Begin: begin, End: cursor}.first(s.cfg.Window))
+	for s.rest.span() > 0 {
+		rows, read, err := s.reader.read(intake, s.rest.first(s.cfg.Window))
 		if err != nil {
 			return err
 		}
@@ -92,24 +93,34 @@ func (s *Sweeper) sweep(intake, work context.Context) error {
 		if err != nil {
 			return err
 		}
-		found, resolved = found+late, resolved+back
-		begin = read.End
+		s.found, s.resolved = s.found+late, s.resolved+back
+		s.rest.Begin = read.End
 	}
-	_, err := s.writer.store(work, haul{lane: sweep, next: func(c *juliuv1.Checkpoint) { c.SweptAt = timestamppb.New(began) }})
+	_, err := s.writer.store(work, haul{lane: sweep, next: func(c *juliuv1.Checkpoint) { c.SweptAt = timestamppb.New(s.began) }})
 	if err != nil {
 		return err
 	}
-	s.tell(found, resolved)
+	s.tell()
 	return nil
 }
 
+// begin sets out on a new sweep.
+func (s *Sweeper) begin() {
+	cursor := s.writer.checkpoint().GetCursor().AsTime()
+	s.began, s.found, s.resolved = s.now(), 0, 0
+	s.rest = Window{Begin: cursor.Add(-s.cfg.SweepSpan).Truncate(time.Second), End: cursor}
+	if s.cfg.Start.After(s.rest.Begin) {
+		s.rest.Begin = s.cfg.Start.Truncate(time.Second)
+	}
+}
+
 // tell counts and logs what a sweep found.
-func (s *Sweeper) tell(found, resolved int) {
+func (s *Sweeper) tell() {
 	s.metrics.sweeps.Inc()
-	s.metrics.sweepFound.Add(float64(found))
-	s.metrics.sweepResolved.Add(float64(resolved))
-	log := s.log.WithFields(logrus.Fields{logging.Records: found, logging.Resolved: resolved})
-	if found == 0 {
+	s.metrics.sweepFound.Add(float64(s.found))
+	s.metrics.sweepResolved.Add(float64(s.resolved))
+	log := s.log.WithFields(logrus.Fields{logging.Records: s.found, logging.Resolved: s.resolved})
+	if s.found == 0 {
 		log.Debug("swept")
 		return
 	}
