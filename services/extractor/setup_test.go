@@ -130,7 +130,7 @@ func caughtUp(e *extractor.Extractor) func() bool {
 func (b *bench) stored(t *testing.T) map[string][]int64 {
 	t.Helper()
 	versions := map[string][]int64{}
-	err := stream.Read(t.Context(), b.conn, stream.ReadOptions{}, func(d stream.Delivery) error {
+	err := stream.Read(t.Context(), b.conn, stream.ReadOptions{Source: b.config.Source}, func(d stream.Delivery) error {
 		if d.Err != nil {
 			return d.Err
 		}
