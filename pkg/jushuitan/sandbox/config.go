@@ -51,6 +51,11 @@ type Config struct {
 	TokenTTL time.Duration
 	// RefreshLastWeekOnly refuses a refresh while the token has more than seven days left.
 	RefreshLastWeekOnly bool
+	// RotateTokens gives new values with every refresh, and the old ones are dead at once; default keeps the values.
+	RotateTokens bool
+	// LoseRefreshes is how many refreshes are carried out without their answer arriving; StaleRefreshes, after those, how many
+	// are carried out but answer what was left before, as a cache in between does. All three are of the openapi gateway.
+	LoseRefreshes, StaleRefreshes int
 	// ISV is a service provider's application, which may not refresh (code 150, the vendor's rule since 2023-08-15).
 	ISV bool
 	// AllowedIPs is the whitelist of callers, textual addresses without port; empty allows all (else code 110).
@@ -162,8 +167,9 @@ func (c Config) validate() error {
 	if c.Now == nil {
 		problems = append(problems, errors.New("no clock: hand in Now, e.g. time.Now"))
 	}
-	if c.Orders < 0 || c.Shops < 0 || c.RatePerSecond < 0 || c.RatePerMinute < 0 {
-		problems = append(problems, errors.New("count below zero: Orders, Shops and both rates count from 0"))
+	if c.Orders < 0 || c.Shops < 0 || c.RatePerSecond < 0 || c.RatePerMinute < 0 ||
+		c.LoseRefreshes < 0 || c.StaleRefreshes < 0 {
+		problems = append(problems, errors.New("count below zero: Orders, Shops, both rates, LoseRefreshes and StaleRefreshes count from 0"))
 	}
 	if c.History < 0 || c.TokenTTL < 0 {
 		problems = append(problems, errors.New("duration below zero: History and TokenTTL count from 0"))

@@ -164,7 +164,7 @@ func checkPublic(d dialect, c call, now time.Time) refusal {
 // checkCaller is checks 4 and 5: token and whitelist.
 func (s *Sandbox) checkCaller(c call, now time.Time) refusal {
 	switch {
-	case c.token != s.tokens.access || !s.tokens.alive(now):
+	case c.token != s.tokens.access || s.tokens.revoked || !s.tokens.alive(now):
 		return refuse(codeToken, "")
 	case len(s.cfg.AllowedIPs) > 0 && !slices.Contains(s.cfg.AllowedIPs, c.caller):
 		return refuse(codeIP, c.caller)

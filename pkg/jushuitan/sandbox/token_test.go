@@ -21,6 +21,17 @@ type grant struct {
 // tokens calls a token route with the parameters that it needs, as changed.
 func (c caller) tokens(t *testing.T, route string, change map[string]string) (reply, grant) {
 	t.Helper()
+	a := c.send(t, c.tokenRequest(route, change))
+	var g grant
+	if a.Code == 0 {
+		if err := json.Unmarshal(a.Data, &g); err != nil {
+			t.Fatalf("data: %v", err)
+		}
+	}
+	return a, g
+}
+
+func (c caller) tokenRequest(route string, change map[string]string) request {
 	form := url.Values{
 		"app_key": {sandbox.DefaultAppKey}, "timestamp": {strconv.FormatInt(c.clock.Now().Unix(), 10)}, "charset": {"utf-8"},
 	}
@@ -37,14 +48,7 @@ func (c caller) tokens(t *testing.T, route string, change map[string]string) (re
 	}
 	r := c.request("")
 	r.path, r.values = "/openWeb/auth/"+route, form
-	a := c.send(t, r)
-	var g grant
-	if a.Code == 0 {
-		if err := json.Unmarshal(a.Data, &g); err != nil {
-			t.Fatalf("data: %v", err)
-		}
-	}
-	return a, g
+	return r
 }
 
 const month = 30 * 24 * time.Hour
@@ -159,5 +163,72 @@ func TestTokenRoutesRefuse(t *testing.T) {
 				t.Errorf("code %d %q, want %d", a.Code, a.Msg, c.want)
 			}
 		})
+	}
+}
+
+func TestARefreshMayGiveNewValuesAndKillTheOldOnes(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, func(cfg *sandbox.Config) { cfg.RotateTokens = true })
+	a, g := c.tokens(t, "refreshToken", nil)
+	if a.Code != 0 || g.Access == sandbox.DefaultAccessToken || g.Refresh == sandbox.DefaultRefreshToken {
+		t.Fatalf("code %d, want new values", a.Code)
+	}
+	if a := c.query(t, c.day("")); a.Code != 100 {
+		t.Errorf("the old access token: code %d, want 100", a.Code)
+	}
+	if a, _ := c.tokens(t, "refreshToken", nil); a.Code != 100 {
+		t.Errorf("the old refresh token: code %d, want 100", a.Code)
+	}
+	r := c.request(c.day(""))
+	r.values.Set("access_token", g.Access)
+	if a := c.send(t, r); a.Code != 0 {
+		t.Errorf("the new access token: code %d", a.Code)
+	}
+	if a, again := c.tokens(t, "refreshToken", map[string]string{"refresh_token": g.Refresh}); a.Code != 0 || again.Access == g.Access {
+		t.Errorf("the new refresh token: code %d, want once more new values", a.Code)
+	}
+}
+
+func TestARevokedTokenIsDeadUntilItIsRefreshed(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, nil)
+	c.RevokeToken()
+	for _, c.partner = range []bool{false, true} {
+		if a := c.query(t, c.day("")); a.Code != 100 {
+			t.Errorf("partner %v: code %d, want 100", c.partner, a.Code)
+		}
+	}
+	c.partner = false
+	if a, g := c.tokens(t, "refreshToken", nil); a.Code != 0 || g.Access != sandbox.DefaultAccessToken {
+		t.Fatalf("refresh: code %d, want the same value", a.Code)
+	}
+	if a := c.query(t, c.day("")); a.Code != 0 {
+		t.Errorf("after the refresh: code %d", a.Code)
+	}
+	c.RevokeToken()
+	if a, g := c.tokens(t, "getInitToken", nil); a.Code != 0 || g.Access == sandbox.DefaultAccessToken {
+		t.Errorf("first token after the end of the old one: code %d, want a new value", a.Code)
+	}
+}
+
+func TestARefreshIsCarriedOutAlthoughItsAnswerIsLostOrStale(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, func(cfg *sandbox.Config) { cfg.LoseRefreshes, cfg.StaleRefreshes = 1, 1 })
+	c.clock.add(20 * 24 * time.Hour)
+	if answer := c.raw(t, c.tokenRequest("refreshToken", nil)); answer != "" {
+		t.Fatalf("answer %s, want none", answer)
+	}
+	c.clock.add(20 * 24 * time.Hour) // past the first term
+	if a := c.query(t, c.day("")); a.Code != 0 {
+		t.Errorf("after the lost answer: code %d", a.Code)
+	}
+	if _, g := c.tokens(t, "refreshToken", nil); g.Left != int((month - 20*24*time.Hour).Seconds()) {
+		t.Errorf("the stale answer: %d s left, want those before the refresh", g.Left)
+	}
+	if _, g := c.tokens(t, "refreshToken", nil); g.Left != int(month.Seconds()) {
+		t.Errorf("the third answer: %d s left, want a whole term", g.Left)
+	}
+	if calls := c.Ledger().Calls(); calls[sandbox.Call{Route: "/openWeb/auth/refreshToken"}] != 3 {
+		t.Errorf("calls %v, want 3 refreshes", calls)
 	}
 }
