@@ -48,7 +48,7 @@ type request struct {
 	url         string
 	contentType string
 	body        []byte
-	hidden      []string // values of this request that no error may show
+	hidden      []string // values of this request that no error may show, its tokens too: the client's may be newer by the answer
 }
 
 // encodeBiz is the JSON of a query in raw UTF-8; nil is {}.
@@ -96,7 +96,7 @@ func (c *Client) formRequest(path string, params url.Values, now time.Time) requ
 		url:         c.base + path,
 		contentType: "application/x-www-form-urlencoded;charset=UTF-8",
 		body:        []byte(params.Encode()),
-		hidden:      []string{sign, params.Get("code")},
+		hidden:      []string{sign, params.Get("code"), params.Get("access_token"), params.Get("refresh_token")},
 	}
 }
 
@@ -109,6 +109,6 @@ func (c *Client) partnerRequest(method string, biz []byte, now time.Time) reques
 		url:         c.base + partnerPath + "?" + query.Encode(),
 		contentType: "application/json;charset=UTF-8",
 		body:        biz,
-		hidden:      []string{sign, query.Encode()},
+		hidden:      []string{sign, token, query.Encode()},
 	}
 }

@@ -64,6 +64,18 @@ func (c *Client) RefreshToken(ctx context.Context) (Token, error) {
 	})
 }
 
+// Adopt makes the client use these tokens from now on, e.g. the ones that another process has refreshed. A zero one leaves that token as it is.
+func (c *Client) Adopt(t Token) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !t.Access.IsZero() {
+		c.access = t.Access
+	}
+	if !t.Refresh.IsZero() {
+		c.refresh = t.Refresh
+	}
+}
+
 func (c *Client) authorise(ctx context.Context, name, path, code string) (Token, error) {
 	if c.gateway == Partner {
 		return Token{}, fmt.Errorf("query %s: the partner gateway has no such call: set the token that the platform shows", name)

@@ -189,3 +189,53 @@ func TestRefreshWhileQueriesRun(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+func TestAdoptedTokensAreUsedFromThenOn(t *testing.T) {
+	t.Parallel()
+	client, server := serve(t, jushuitan.OpenAPI, success, granted)
+	client.Adopt(jushuitan.Token{Access: secret.New("stored-access")})
+	if _, err := client.Query(t.Context(), jushuitan.SalesOut(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.RefreshToken(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client.Adopt(jushuitan.Token{Refresh: secret.New("stored-refresh")})
+	if _, err := client.RefreshToken(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Query(t.Context(), jushuitan.SalesOut(), nil); err != nil {
+		t.Fatal(err)
+	}
+	calls := server.seen()
+	for i, want := range []struct{ name, value string }{
+		{"access_token", "stored-access"}, {"refresh_token", refreshToken}, {"refresh_token", "stored-refresh"}, {"access_token", "new-access"},
+	} {
+		if used := calls[i].form.Get(want.name); used != want.value {
+			t.Errorf("call %d uses %s %q, want %q", i, want.name, used, want.value)
+		}
+	}
+}
+
+func TestATokenThatWasReplacedWhileItsCallTravelledIsMasked(t *testing.T) {
+	t.Parallel()
+	for _, gateway := range gateways() {
+		t.Run(string(gateway), func(t *testing.T) {
+			t.Parallel()
+			var client *jushuitan.Client
+			client = connect(t, gateway, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				token := refreshToken
+				if r.URL.Path != "/openWeb/auth/refreshToken" {
+					token = accessToken
+				}
+				client.Adopt(jushuitan.Token{Access: secret.New("newer-access"), Refresh: secret.New("newer-refresh")})
+				write(w, http.StatusOK, "application/json", `{"code":100,"msg":"expired: `+token+`"}`)
+			}))
+			_, err := client.Query(t.Context(), jushuitan.SalesOut(), nil)
+			assertClean(t, err)
+			client.Adopt(jushuitan.Token{Access: secret.New(accessToken), Refresh: secret.New(refreshToken)})
+			_, err = client.RefreshToken(t.Context())
+			assertClean(t, err)
+		})
+	}
+}
