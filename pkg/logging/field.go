@@ -36,6 +36,8 @@ const (
 	Attempt = "attempt"
 	// Wait is how long until the next try, as a duration.
 	Wait = "wait"
+	// Expires is when the ERP's access token ends, in RFC 3339.
+	Expires = "expires"
 	// Class is the kind of a dead letter.
 	Class = "class"
 	// Reason is why a record was rejected; it holds no values.

@@ -70,7 +70,7 @@ func TestFieldsThatPromiseASecretOrAPersonAreMasked(t *testing.T) {
 		logging.Subject: false, logging.Sequence: false, logging.Attempt: false, logging.Wait: false, logging.Class: false, logging.Reason: false,
 		logging.Remedy: false, logging.Sink: false, logging.Workers: false, logging.Address: false, logging.Commit: false,
 		logging.Consumer: false, logging.Server: false, logging.ServerVersion: false, logging.APILevel: false, logging.MaxPayload: false,
-		logging.Operation: false, logging.Detail: false,
+		logging.Operation: false, logging.Detail: false, logging.Expires: false,
 		"tokens_left": false, "renamed": false, "signature_errors": false,
 	} {
 		t.Run(field, func(t *testing.T) {
