@@ -59,7 +59,7 @@ func (k *keeper) renew(ctx context.Context, generation uint64, dead bool) error 
 		return fmt.Errorf("wait for the refresh of the access token: %w", ctx.Err())
 	}
 	if k.look().unsaved != nil {
-		if err := k.settle(ctx, 0); err != nil {
+		if err := k.settle(ctx, 0); err != nil || !dead {
 			return err
 		}
 	}
