@@ -241,6 +241,9 @@ func TestWhatAnOperatorReads(t *testing.T) {
 				if w.sent() > sent+2 {
 					t.Errorf("%d refreshes for two calls", w.sent()-sent)
 				}
+				if claim := w.store.look().Claim; claim != nil {
+					t.Errorf("the claim of %s was not taken back", claim.Holder)
+				}
 				w.clean(t, "")
 			})
 		})

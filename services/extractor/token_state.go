@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// maxLead is how long before its end a token is refreshed at the earliest: the vendor takes a refresh in the last week alone.
+	// maxLead is how long before its end a token is refreshed at the earliest; some say that the vendor takes a refresh in the last week alone.
 	maxLead = 6 * 24 * time.Hour
-	// minWait between two refreshes is minRest, whatever they answered.
+	// minRest is the least wait after a refresh that did not help, however near the end is.
 	minRest = time.Minute
 	// freshSpan is how long after a refresh the vendor may still not know the new token everywhere; freshWait is the wait until the next try.
 	freshSpan, freshWait = time.Minute, 5 * time.Second
