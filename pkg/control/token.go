@@ -18,6 +18,10 @@ type Token struct {
 	Access, Refresh secret.Text
 	// Expires is when the ERP takes Access no longer; zero when unknown.
 	Expires time.Time
+	// Term is how long Access was good for when it was given; 0 when unknown.
+	Term time.Duration
+	// Origin tells which tokens of the environment these descend from.
+	Origin string
 	// Claim is set while a process refreshes the token; nil otherwise.
 	Claim *Claim
 }
@@ -66,14 +70,17 @@ func (t *Tokens) Load(ctx context.Context, source string) (Token, uint64, error)
 		// The cause could quote the token.
 		return Token{}, found.revision, fmt.Errorf("load the token of %s: %w", source, ErrSealed)
 	}
-	return Token{Access: secret.New(r.Access), Refresh: secret.New(r.Refresh), Expires: r.Expires, Claim: r.Claim}, found.revision, nil
+	return Token{
+		Access: secret.New(r.Access), Refresh: secret.New(r.Refresh), Expires: r.Expires, Term: r.Term, Origin: r.Origin, Claim: r.Claim,
+	}, found.revision, nil
 }
 
 // Save stores the token of a source over the revision that Load or Save returned, 0 when there was none, and returns the new revision.
 // Errors: ErrConflict. After any other error the token may or may not be stored: load it.
 func (t *Tokens) Save(ctx context.Context, source string, token Token, revision uint64) (uint64, error) {
 	plain, err := json.Marshal(tokenRecord{
-		Access: token.Access.Reveal(), Refresh: token.Refresh.Reveal(), Expires: token.Expires, Claim: token.Claim,
+		Access: token.Access.Reveal(), Refresh: token.Refresh.Reveal(), Expires: token.Expires, Term: token.Term, Origin: token.Origin,
+		Claim: token.Claim,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("save the token of %s: %w", source, err)
@@ -87,8 +94,10 @@ func (t *Tokens) Save(ctx context.Context, source string, token Token, revision 
 
 // tokenRecord is what is sealed.
 type tokenRecord struct {
-	Access  string    `json:"access"`
-	Refresh string    `json:"refresh"`
-	Expires time.Time `json:"expires,omitzero"`
-	Claim   *Claim    `json:"claim,omitempty"`
+	Access  string        `json:"access"`
+	Refresh string        `json:"refresh"`
+	Expires time.Time     `json:"expires,omitzero"`
+	Term    time.Duration `json:"term_ns,omitempty"`
+	Origin  string        `json:"origin,omitempty"`
+	Claim   *Claim        `json:"claim,omitempty"`
 }

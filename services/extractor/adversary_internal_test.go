@@ -66,17 +66,17 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// memory is a journal without a server; what the server refuses is proven elsewhere.
-type memory struct {
+// ledger is a journal without a server; what the server refuses is proven elsewhere.
+type ledger struct {
 	checkpoint *juliuv1.Checkpoint
 	newest     map[string]record.Record
 	faults     []string
 	records    int
 }
 
-func (m *memory) Checkpoint() *juliuv1.Checkpoint { return m.checkpoint }
+func (m *ledger) Checkpoint() *juliuv1.Checkpoint { return m.checkpoint }
 
-func (m *memory) Commit(_ context.Context, records []record.Record, next *juliuv1.Checkpoint) error {
+func (m *ledger) Commit(_ context.Context, records []record.Record, next *juliuv1.Checkpoint) error {
 	for _, r := range records {
 		if old, ok := m.newest[r.Key]; ok && r.Version.Compare(old.Version) <= 0 {
 			m.faults = append(m.faults, fmt.Sprintf("order %s: version %d after %d", r.Key, r.Version.TS, old.Version.TS))
@@ -91,7 +91,7 @@ func (m *memory) Commit(_ context.Context, records []record.Record, next *juliuv
 	return nil
 }
 
-func (m *memory) KeepRow(context.Context, string, string, []byte, string, string) error {
+func (m *ledger) KeepRow(context.Context, string, string, []byte, string, string) error {
 	m.faults = append(m.faults, "a row was dead-lettered")
 	return nil
 }
@@ -100,7 +100,7 @@ func (m *memory) KeepRow(context.Context, string, string, []byte, string, string
 type walked struct {
 	erp    *adversary
 	client *jushuitan.Client
-	stream *memory
+	stream *ledger
 	poller *Poller
 	sweep  *Sweeper
 }
@@ -120,7 +120,7 @@ func newWalk(t *testing.T, cfg sandbox.Config, most int, edit func(*Config)) *wa
 	}); err != nil {
 		t.Fatal(err)
 	}
-	w.stream = &memory{newest: map[string]record.Record{}}
+	w.stream = &ledger{newest: map[string]record.Record{}}
 	w.open(t, edit)
 	return w
 }

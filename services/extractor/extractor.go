@@ -29,6 +29,7 @@ type Deps struct {
 	Stream     *stream.Conn
 	Leases     Leases
 	Jobs       Jobs
+	Tokens     TokenStore
 	Log        logrus.FieldLogger
 	Registerer prometheus.Registerer
 	Now        func() time.Time
@@ -38,7 +39,7 @@ type Deps struct {
 
 // Client is the ERP's client, with the quota that all lanes share.
 type Client interface {
-	ERP
+	tokenClient
 	Usage() jushuitan.Usage
 }
 
@@ -52,6 +53,7 @@ type Extractor struct {
 	deps    Deps
 	cfg     Config
 	metrics *metrics
+	tokens  *tokenMetrics
 }
 
 // New returns an Extractor that does nothing before Run.
@@ -60,7 +62,11 @@ func New(deps Deps, cfg Config) (*Extractor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Extractor{deps: deps, cfg: cfg, metrics: m}, nil
+	tokens, err := newTokenMetrics(deps.Registerer, deps.Now)
+	if err != nil {
+		return nil, err
+	}
+	return &Extractor{deps: deps, cfg: cfg, metrics: m, tokens: tokens}, nil
 }
 
 // refusal is an error of settings or state that only the operator can decide.
@@ -102,8 +108,16 @@ func (e *Extractor) lead(intake, work context.Context) error {
 	e.metrics.leading.Set(1)
 	defer e.metrics.leading.Set(0)
 	group, ctx := errgroup.WithContext(intake)
+	tokens, err := openKeeper(ctx, keeperDeps{
+		client: e.deps.ERP, store: e.deps.Tokens, log: e.deps.Log, metrics: e.tokens, now: e.deps.Now,
+		source: e.cfg.Source, holder: e.deps.Holder.Name, erp: e.cfg.ERP,
+	})
+	if err != nil {
+		return err
+	}
+	group.Go(func() error { tokens.run(ctx); return nil })
 	for _, resource := range Resources() {
-		lanes, err := e.open(ctx, resource)
+		lanes, err := e.open(ctx, resource, tokens)
 		if err != nil {
 			return err
 		}
@@ -118,7 +132,7 @@ func (e *Extractor) lead(intake, work context.Context) error {
 type lane func(intake, work context.Context) error
 
 // open learns where a resource stands, its checkpoint and what is stored of the rows that may be shown again, and returns its lanes.
-func (e *Extractor) open(ctx context.Context, resource Resource) ([]lane, error) {
+func (e *Extractor) open(ctx context.Context, resource Resource, erp ERP) ([]lane, error) {
 	name := resource.Schema.Resource
 	log := e.deps.Log.WithFields(logrus.Fields{logging.Source: e.cfg.Source, logging.Resource: name})
 	journal, err := stream.OpenJournal(ctx, e.deps.Stream, name, e.cfg.Source)
@@ -144,14 +158,14 @@ func (e *Extractor) open(ctx context.Context, resource Resource) ([]lane, error)
 	}
 	w.release()
 	log.WithFields(logrus.Fields{logging.Cursor: at.cursor.Format(time.RFC3339), logging.Known: w.known.Len()}).Info("extracting")
-	return e.lanes(resource, w, log), nil
+	return e.lanes(resource, erp, w, log), nil
 }
 
 // lanes are who reads a resource: the live one, the sweep, and the backfills.
-func (e *Extractor) lanes(resource Resource, w *writer, log logrus.FieldLogger) []lane {
+func (e *Extractor) lanes(resource Resource, erp ERP, w *writer, log logrus.FieldLogger) []lane {
 	newReader := func() *reader {
 		return &reader{
-			erp: e.deps.ERP, resource: resource, source: e.cfg.Source, filter: e.cfg.Filter,
+			erp: erp, resource: resource, source: e.cfg.Source, filter: e.cfg.Filter,
 			size: min(e.cfg.PageSize, resource.Endpoint.MaxPageSize), settle: e.cfg.Settle, now: e.deps.Now, log: log, metrics: e.metrics,
 		}
 	}

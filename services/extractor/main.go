@@ -81,8 +81,12 @@ func build(
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := control.OpenTokens(ctx, conn, cfg.ERP.AppSecret)
+	if err != nil {
+		return nil, err
+	}
 	return New(Deps{
-		ERP: client, Stream: conn, Leases: leases, Jobs: jobs, Log: log, Registerer: registry, Now: now,
+		ERP: client, Stream: conn, Leases: leases, Jobs: jobs, Tokens: tokens, Log: log, Registerer: registry, Now: now,
 		Holder: control.Holder{Name: process.Name(), Since: now()},
 	}, cfg)
 }

@@ -83,8 +83,12 @@ func (b *bench) extractor(t *testing.T, conn *stream.Conn) *extractor.Extractor 
 	if err != nil {
 		t.Fatal(err)
 	}
+	tokens, err := control.OpenTokens(t.Context(), conn, b.config.ERP.AppSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
 	e, err := extractor.New(extractor.Deps{
-		ERP: client, Stream: conn, Leases: everybody{}, Jobs: jobs, Log: b.log, Registerer: prometheus.NewRegistry(), Now: time.Now,
+		ERP: client, Stream: conn, Leases: everybody{}, Jobs: jobs, Tokens: tokens, Log: b.log, Registerer: prometheus.NewRegistry(), Now: time.Now,
 	}, b.config)
 	if err != nil {
 		t.Fatal(err)

@@ -10,46 +10,19 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"juliu/pkg/control"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/logging"
-	"juliu/pkg/secret"
-)
-
-// StoredToken is the merchant's token as all processes of a source share it. The zero StoredToken is none.
-type StoredToken struct {
-	Access, Refresh secret.Text
-	// Expires is when Access ends; zero while unknown.
-	Expires time.Time
-	// Term is how long Access was good for when it was refreshed; 0 while unknown.
-	Term time.Duration
-	// Origin tells which tokens of the environment these descend from.
-	Origin string
-	// Claim is who refreshes it at the moment; nil when nobody does.
-	Claim *TokenClaim
-}
-
-// TokenClaim is a refresh that was begun.
-type TokenClaim struct {
-	Holder string
-	At     time.Time
-}
-
-var (
-	// ErrTokenSealed means that the record was sealed with another app secret; its revision is valid.
-	ErrTokenSealed = errors.New("open the stored token: it was sealed with another app secret")
-	// ErrTokenConflict means that somebody else saved meanwhile.
-	ErrTokenConflict = errors.New("store the token: somebody else saved meanwhile")
 )
 
 // TokenStore holds the token of each source. It is safe for concurrent use by many processes.
 type TokenStore interface {
-	// Load returns the token and its revision, zero and 0 when there is none; ErrTokenSealed.
-	Load(ctx context.Context, source string) (StoredToken, uint64, error)
-	// Save replaces the token of this revision, 0 creates it, and returns its new revision; ErrTokenConflict.
-	Save(ctx context.Context, source string, token StoredToken, revision uint64) (uint64, error)
+	// Load returns the token and its revision, zero and 0 when there is none; control.ErrSealed.
+	Load(ctx context.Context, source string) (control.Token, uint64, error)
+	// Save replaces the token of this revision, 0 creates it, and returns its new revision; control.ErrConflict.
+	Save(ctx context.Context, source string, token control.Token, revision uint64) (uint64, error)
 }
 
 // tokenClient is the ERP's client as the keeper needs it.
@@ -65,11 +38,11 @@ const maxAsks = 4
 
 // keeperDeps is what a keeper works with.
 type keeperDeps struct {
-	client tokenClient
-	store  TokenStore
-	log    logrus.FieldLogger
-	reg    prometheus.Registerer
-	now    func() time.Time
+	client  tokenClient
+	store   TokenStore
+	log     logrus.FieldLogger
+	metrics *tokenMetrics
+	now     func() time.Time
 	// source is whose token it is; holder names this run of this process among all of them.
 	source, holder string
 	// erp is the environment's word: gateway and tokens.
@@ -83,7 +56,7 @@ type keeperDeps struct {
 // in between. Whoever dies on the way leaves a claim that another takes over.
 type keeper struct {
 	keeperDeps
-	metrics *tokenMetrics
+
 	// able says that there is something to refresh with. Without it the keeper only passes calls on.
 	able bool
 	turn chan struct{} // holds one element while this process looks after the token
@@ -94,16 +67,12 @@ type keeper struct {
 	state tokenState
 }
 
-// openKeeper returns a keeper that uses the stored token, or the environment's if that is new. The error is the store's or reg's.
+// openKeeper returns a keeper that uses the stored token, or the environment's if that is new. The error is the store's.
 func openKeeper(ctx context.Context, deps keeperDeps) (*keeper, error) {
-	metrics, err := newTokenMetrics(deps.reg, deps.now)
-	if err != nil {
-		return nil, err
-	}
 	deps.log = deps.log.WithField(logging.Source, deps.source)
-	k := &keeper{keeperDeps: deps, metrics: metrics, turn: make(chan struct{}, 1)}
+	k := &keeper{keeperDeps: deps, turn: make(chan struct{}, 1)}
 	k.able = deps.erp.Gateway == jushuitan.Partner || !deps.erp.RefreshToken.IsZero()
-	k.state.token = StoredToken{Access: deps.erp.AccessToken, Refresh: deps.erp.RefreshToken, Origin: originOf(deps.erp)}
+	k.state.token = control.Token{Access: deps.erp.AccessToken, Refresh: deps.erp.RefreshToken, Origin: originOf(deps.erp)}
 	if !k.able {
 		k.log.WithField(logging.Remedy, "set JST_REFRESH_TOKEN; without it authorise the app again before the access token expires").
 			Info("the access token is not refreshed")
@@ -118,7 +87,7 @@ func (k *keeper) begin(ctx context.Context) error {
 		ours := k.look().token
 		stored, revision, err := k.store.Load(ctx, k.source)
 		switch {
-		case errors.Is(err, ErrTokenSealed):
+		case errors.Is(err, control.ErrSealed):
 			// It is replaced only once the ERP has taken our signature: the wrong secret may be ours.
 			k.log.WithField(logging.Remedy, "nothing if JST_APP_SECRET was changed, else set it back").
 				Warn("the stored token was sealed with another app secret, using the environment's")
@@ -134,7 +103,7 @@ func (k *keeper) begin(ctx context.Context) error {
 		if _, err = k.store.Save(ctx, k.source, ours, revision); err == nil {
 			return nil
 		}
-		if !errors.Is(err, ErrTokenConflict) {
+		if !errors.Is(err, control.ErrConflict) {
 			return fmt.Errorf("store the token of %s: %w", k.source, err)
 		}
 	}

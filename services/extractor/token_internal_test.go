@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"juliu/pkg/control"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/jushuitan/sandbox"
 	"juliu/pkg/secret"
@@ -74,7 +75,7 @@ func (m *mortal) reach(step string) bool {
 	return m.dead
 }
 
-func (m *mortal) Save(ctx context.Context, source string, token StoredToken, revision uint64) (uint64, error) {
+func (m *mortal) Save(ctx context.Context, source string, token control.Token, revision uint64) (uint64, error) {
 	what := "the save"
 	if token.Claim != nil {
 		what = "the claim"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"juliu/pkg/control"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/logging"
 )
@@ -83,7 +84,7 @@ func (k *keeper) renew(ctx context.Context, generation uint64, dead bool) error 
 		case others.hold(stored.Claim, k.holder, k.now()):
 			pause(ctx, storePause)
 		default:
-			if err := k.refresh(ctx, revision); !errors.Is(err, ErrTokenConflict) {
+			if err := k.refresh(ctx, revision); !errors.Is(err, control.ErrConflict) {
 				return err
 			}
 		}
@@ -91,29 +92,29 @@ func (k *keeper) renew(ctx context.Context, generation uint64, dead bool) error 
 }
 
 // load is the stored token; zero when there is none, or none that our app secret opens.
-func (k *keeper) load(ctx context.Context, dead bool) (StoredToken, uint64, error) {
+func (k *keeper) load(ctx context.Context, dead bool) (control.Token, uint64, error) {
 	stored, revision, err := k.store.Load(ctx, k.source)
 	switch {
 	case err == nil:
 		return stored, revision, nil
-	case !errors.Is(err, ErrTokenSealed):
-		return StoredToken{}, 0, fmt.Errorf("load the stored token: %w", err)
+	case !errors.Is(err, control.ErrSealed):
+		return control.Token{}, 0, fmt.Errorf("load the stored token: %w", err)
 	case !dead && !k.proven.Load():
-		return StoredToken{}, 0, errUnproven
+		return control.Token{}, 0, errUnproven
 	default:
-		return StoredToken{}, revision, nil
+		return control.Token{}, revision, nil
 	}
 }
 
 // claimWatch tells how long a claim has been seen.
 type claimWatch struct {
-	claim TokenClaim
+	claim control.Claim
 	since time.Time
 }
 
 // hold reports that another process refreshes. The claim's age counts by our clock from when we first saw it, because two clocks may be
 // apart; only a claim that is older than any two clocks that the extractor suffers can be is not waited for.
-func (w *claimWatch) hold(claim *TokenClaim, holder string, now time.Time) bool {
+func (w *claimWatch) hold(claim *control.Claim, holder string, now time.Time) bool {
 	if claim == nil || claim.Holder == holder || now.Sub(claim.At) >= claimSpan+2*maxSkew {
 		return false
 	}
@@ -123,14 +124,14 @@ func (w *claimWatch) hold(claim *TokenClaim, holder string, now time.Time) bool 
 	return now.Sub(w.since) < claimSpan
 }
 
-// refresh claims, calls, and stores the answer. It is ErrTokenConflict when somebody else was first.
+// refresh claims, calls, and stores the answer. It is control.ErrConflict when somebody else was first.
 func (k *keeper) refresh(ctx context.Context, revision uint64) error {
 	act, cancel := outlive(ctx, callSpan)
 	defer cancel()
 	before := k.look().token
 	asked := k.now().UTC()
 	claimed := before
-	claimed.Claim = &TokenClaim{Holder: k.holder, At: asked}
+	claimed.Claim = &control.Claim{Holder: k.holder, At: asked}
 	revision, err := k.store.Save(act, k.source, claimed, revision)
 	if err != nil {
 		return fmt.Errorf("claim the refresh of the access token: %w", err)
@@ -165,15 +166,15 @@ func early(err error) bool {
 }
 
 // release takes the claim back. Where that fails, the claim ends by itself.
-func (k *keeper) release(ctx context.Context, before StoredToken, revision uint64) {
+func (k *keeper) release(ctx context.Context, before control.Token, revision uint64) {
 	act, cancel := outlive(ctx, Grace)
 	defer cancel()
 	_, _ = k.store.Save(act, k.source, before, revision)
 }
 
 // accept uses the answered token. Its term is the whole one only where it has grown: an answer from a cache names what was left before.
-func (k *keeper) accept(before StoredToken, answer jushuitan.Token, asked time.Time) {
-	next := tokenState{token: StoredToken{Access: answer.Access, Refresh: answer.Refresh, Term: before.Term, Origin: before.Origin}, unsaved: &before}
+func (k *keeper) accept(before control.Token, answer jushuitan.Token, asked time.Time) {
+	next := tokenState{token: control.Token{Access: answer.Access, Refresh: answer.Refresh, Term: before.Term, Origin: before.Origin}, unsaved: &before}
 	if answer.ExpiresIn <= 0 {
 		next.notBefore = asked.Add(afterUnknown)
 	} else {
@@ -246,7 +247,7 @@ func (k *keeper) postpone(err error) {
 	k.set(func(s *tokenState) { s.notBefore = next })
 }
 
-func expiryFields(t StoredToken) logrus.Fields {
+func expiryFields(t control.Token) logrus.Fields {
 	if t.Expires.IsZero() {
 		return logrus.Fields{logging.Expires: "unknown"}
 	}

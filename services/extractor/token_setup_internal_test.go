@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"juliu/pkg/control"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/jushuitan/sandbox"
 	"juliu/pkg/secret"
@@ -31,28 +32,28 @@ const (
 // memory is a store of tokens with the compare-and-set of the real one.
 type memory struct {
 	mu       sync.Mutex
-	token    StoredToken
+	token    control.Token
 	revision uint64
 	sealed   bool
 	down     error
 }
 
-func (m *memory) Load(ctx context.Context, _ string) (StoredToken, uint64, error) {
+func (m *memory) Load(ctx context.Context, _ string) (control.Token, uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case ctx.Err() != nil:
-		return StoredToken{}, 0, ctx.Err()
+		return control.Token{}, 0, ctx.Err()
 	case m.down != nil:
-		return StoredToken{}, 0, m.down
+		return control.Token{}, 0, m.down
 	case m.sealed:
-		return StoredToken{}, m.revision, ErrTokenSealed
+		return control.Token{}, m.revision, control.ErrSealed
 	default:
 		return m.token, m.revision, nil
 	}
 }
 
-func (m *memory) Save(ctx context.Context, _ string, token StoredToken, revision uint64) (uint64, error) {
+func (m *memory) Save(ctx context.Context, _ string, token control.Token, revision uint64) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -61,7 +62,7 @@ func (m *memory) Save(ctx context.Context, _ string, token StoredToken, revision
 	case m.down != nil:
 		return 0, m.down
 	case revision != m.revision:
-		return 0, ErrTokenConflict
+		return 0, control.ErrConflict
 	}
 	m.token, m.sealed = token, false
 	m.revision++
@@ -74,7 +75,7 @@ func (m *memory) change(change func(*memory)) {
 	change(m)
 }
 
-func (m *memory) look() StoredToken {
+func (m *memory) look() control.Token {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.token
@@ -159,13 +160,22 @@ func (w *world) sent() int {
 	return len(w.refreshes)
 }
 
+func tokenFigures(t *testing.T, registry *prometheus.Registry) *tokenMetrics {
+	t.Helper()
+	m, err := newTokenMetrics(registry, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // deps are those of a process of this name; change may replace some.
 func (w *world) deps(t *testing.T, name string, change func(*keeperDeps)) keeperDeps {
 	t.Helper()
 	log := logrus.New()
 	log.SetOutput(w)
 	d := keeperDeps{
-		store: w.store, log: log, reg: prometheus.NewRegistry(), now: time.Now, source: "main", holder: name,
+		store: w.store, log: log, metrics: tokenFigures(t, prometheus.NewRegistry()), now: time.Now, source: "main", holder: name,
 		erp: jushuitan.Config{
 			BaseURL: "http://erp.example", Gateway: jushuitan.OpenAPI, AppKey: sandbox.DefaultAppKey, AppSecret: secret.New(sandbox.DefaultAppSecret),
 			AccessToken: secret.New(sandbox.DefaultAccessToken), RefreshToken: secret.New(sandbox.DefaultRefreshToken),

@@ -3,6 +3,7 @@ package extractor
 import (
 	"time"
 
+	"juliu/pkg/control"
 	"juliu/pkg/jushuitan"
 )
 
@@ -18,7 +19,7 @@ const (
 // tokenState is a token and what is known about its renewal.
 type tokenState struct {
 	// token is in use; its Claim is nil.
-	token StoredToken
+	token control.Token
 	// generation counts the tokens and terms that were taken into use.
 	generation uint64
 	// notBefore is when to look after the token again at the earliest.
@@ -26,7 +27,7 @@ type tokenState struct {
 	// refusal is why the ERP will not refresh this token whatever we do; nil if it may.
 	refusal error
 	// unsaved is what token was refreshed from, while the store does not hold token yet; else nil.
-	unsaved *StoredToken
+	unsaved *control.Token
 }
 
 // due is when the token is to be refreshed: before its end, or at once to learn when that is.
@@ -68,7 +69,7 @@ func (k *keeper) look() tokenState {
 }
 
 // use takes a token that is stored.
-func (k *keeper) use(token StoredToken) {
+func (k *keeper) use(token control.Token) {
 	token.Claim = nil
 	k.client.Adopt(jushuitan.Token{Access: token.Access, Refresh: token.Refresh})
 	k.set(func(s *tokenState) { *s = tokenState{token: token, generation: s.generation + 1} })
@@ -89,6 +90,6 @@ func unixOf(t time.Time) int64 {
 }
 
 // same compares all but claim and term.
-func same(a, b StoredToken) bool {
+func same(a, b control.Token) bool {
 	return a.Access == b.Access && a.Refresh == b.Refresh && a.Expires.Equal(b.Expires) && a.Origin == b.Origin
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"juliu/pkg/control"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/jushuitan/sandbox"
 	"juliu/pkg/secret"
@@ -32,33 +33,33 @@ func TestWhichTokenIsUsedAtTheStart(t *testing.T) {
 		"a record of the environment's tokens": {
 			store: func(m *memory, d keeperDeps) {
 				d.erp.AccessToken = secret.New("old-access-of-the-environment")
-				m.token, m.revision = StoredToken{Access: secret.New(sandbox.DefaultAccessToken), Refresh: secret.New("r"), Origin: originOf(d.erp)}, 7
+				m.token, m.revision = control.Token{Access: secret.New(sandbox.DefaultAccessToken), Refresh: secret.New("r"), Origin: originOf(d.erp)}, 7
 			},
 			edit:  func(d *keeperDeps) { d.erp.AccessToken = secret.New("old-access-of-the-environment") },
 			works: true, stored: sandbox.DefaultAccessToken,
 		},
 		"a record of older tokens, since the operator has authorised again": {
 			store: func(m *memory, _ keeperDeps) {
-				m.token, m.revision = StoredToken{Access: secret.New("dead-access"), Refresh: secret.New("dead-refresh"), Origin: "of last year"}, 7
+				m.token, m.revision = control.Token{Access: secret.New("dead-access"), Refresh: secret.New("dead-refresh"), Origin: "of last year"}, 7
 			},
 			works: true, log: "the environment's tokens are new and replace the stored ones", stored: sandbox.DefaultAccessToken,
 		},
 		"a record of another refresh token, since the operator has corrected it": {
 			store: func(m *memory, d keeperDeps) {
 				d.erp.RefreshToken = secret.New("mistyped")
-				m.token, m.revision = StoredToken{Access: d.erp.AccessToken, Refresh: d.erp.RefreshToken, Origin: originOf(d.erp)}, 7
+				m.token, m.revision = control.Token{Access: d.erp.AccessToken, Refresh: d.erp.RefreshToken, Origin: originOf(d.erp)}, 7
 			},
 			works: true, log: "the environment's tokens are new", stored: sandbox.DefaultAccessToken,
 		},
 		"a record sealed with another app secret": {
 			store: func(m *memory, _ keeperDeps) {
-				m.token, m.revision, m.sealed = StoredToken{Access: secret.New("sealed-access")}, 7, true
+				m.token, m.revision, m.sealed = control.Token{Access: secret.New("sealed-access")}, 7, true
 			},
 			works: true, log: "level=warning msg=\"the stored token was sealed with another app secret, using the environment's\"", stored: "sealed-access",
 		},
 		"a record sealed with the right app secret, and ours is wrong": {
 			store: func(m *memory, _ keeperDeps) {
-				m.token, m.revision, m.sealed = StoredToken{Access: secret.New("sealed-access")}, 7, true
+				m.token, m.revision, m.sealed = control.Token{Access: secret.New("sealed-access")}, 7, true
 			},
 			edit: func(d *keeperDeps) { d.erp.AppSecret = secret.New("mistyped") },
 			log:  "nothing if JST_APP_SECRET was changed, else set it back", stored: "sealed-access",
@@ -148,7 +149,7 @@ func TestAnAcceptedRefreshIsStoredAlthoughTheStoreOrTheProcessStopsMeanwhile(t *
 
 func takeOver(m *memory) {
 	m.revision++
-	m.token.Claim = &TokenClaim{Holder: "another", At: time.Now()}
+	m.token.Claim = &control.Claim{Holder: "another", At: time.Now()}
 }
 
 func TestANewerTokenOfTheOperatorIsNotOverwritten(t *testing.T) {
@@ -160,7 +161,7 @@ func TestANewerTokenOfTheOperatorIsNotOverwritten(t *testing.T) {
 		wait(travel / 2)
 		w.store.change(func(m *memory) {
 			m.revision++
-			m.token = StoredToken{Access: secret.New("newer-access"), Refresh: secret.New("newer-refresh"), Origin: "newer"}
+			m.token = control.Token{Access: secret.New("newer-access"), Refresh: secret.New("newer-refresh"), Origin: "newer"}
 		})
 		wait(travel)
 		if used, stored := k.look().token, w.store.look(); stored.Origin != "newer" || used.Access != stored.Access {
@@ -263,7 +264,7 @@ func TestWhenATokenIsRefreshed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := tokenState{token: StoredToken{Term: c.term}}
+			s := tokenState{token: control.Token{Term: c.term}}
 			if c.left > 0 {
 				s.token.Expires = now.Add(c.left)
 			}
@@ -293,7 +294,7 @@ func TestAClaimHoldsForAMinuteByEachOnesOwnClock(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			claim := &TokenClaim{Holder: c.holder, At: now.Add(-c.age)}
+			claim := &control.Claim{Holder: c.holder, At: now.Add(-c.age)}
 			var watch claimWatch
 			for after := time.Duration(0); after < 2*claimSpan; after += time.Second {
 				if held := watch.hold(claim, "me", now.Add(after)); held != (after < c.span) {
@@ -309,7 +310,7 @@ func TestTheTokensFigures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, sandbox.Config{LoseRefreshes: 1})
 		registry := prometheus.NewPedanticRegistry()
-		k := open(t, w.deps(t, "a", func(d *keeperDeps) { d.reg = registry }))
+		k := open(t, w.deps(t, "a", func(d *keeperDeps) { d.metrics = tokenFigures(t, registry) }))
 		figures := func() map[string]float64 {
 			families, err := registry.Gather()
 			if err != nil {
@@ -352,10 +353,6 @@ func TestAKeeperWithoutItsFiguresOrItsStoreIsRefused(t *testing.T) {
 	w := newWorld(t, sandbox.Config{})
 	d := w.deps(t, "a", nil)
 	open(t, d)
-	if _, err := openKeeper(t.Context(), d); err == nil {
-		t.Error("registered twice")
-	}
-	d.reg = prometheus.NewRegistry()
 	w.store.down = http.ErrServerClosed
 	if _, err := openKeeper(t.Context(), d); !errors.Is(err, http.ErrServerClosed) {
 		t.Errorf("got %v", err)

@@ -110,8 +110,12 @@ func (s *Stack) openExtractor(
 	if err != nil {
 		return nil, err
 	}
+	tokens, err := control.OpenTokens(ctx, conn, cfg.Extractor.ERP.AppSecret)
+	if err != nil {
+		return nil, err
+	}
 	return extractor.New(extractor.Deps{
-		ERP: client, Stream: conn, Leases: alone{}, Jobs: jobs, Log: cfg.Log, Registerer: cfg.Registry, Now: cfg.Now,
+		ERP: client, Stream: conn, Leases: alone{}, Jobs: jobs, Tokens: tokens, Log: cfg.Log, Registerer: cfg.Registry, Now: cfg.Now,
 		Holder: control.Holder{Name: process.Name(), Since: cfg.Now()},
 	}, cfg.Extractor)
 }
