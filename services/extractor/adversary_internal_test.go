@@ -34,7 +34,6 @@ type adversary struct {
 	random *rand.Rand
 	most   int // changes between two calls
 	calls  int
-	seen   map[string]struct{} // rows that stood in an answer
 }
 
 func (a *adversary) RoundTrip(r *http.Request) (*http.Response, error) {

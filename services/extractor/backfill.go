@@ -174,7 +174,7 @@ func (b *Backfiller) windows(intake, work context.Context, job control.Job, spec
 		if err != nil {
 			return err
 		}
-		slice = nextSlice(slice, asked, read, r.unordered, b.cfg.Window)
+		slice = r.nextSlice(slice, asked, read, len(rows), b.cfg.Window)
 		stored, err := b.writer.store(work, haul{lane: backfill, rows: rows, filter: r.filter, window: read})
 		if err != nil {
 			return err

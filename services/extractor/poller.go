@@ -36,7 +36,7 @@ func (p *Poller) Run(intake, work context.Context) error {
 	for intake.Err() == nil {
 		current, err := p.Step(intake, work)
 		if intake.Err() != nil && !coded(err) {
-			return nil //nolint:nilerr // a stop was asked for, and the error is its echo
+			return nil
 		}
 		wait, err := patience.judge(err)
 		if err != nil {
@@ -85,7 +85,7 @@ func (p *Poller) stepWindow(intake, work context.Context) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		p.adapt(slice, read)
+		p.slice = p.reader.nextSlice(p.slice, slice, read, len(rows), p.cfg.Window)
 		if read.End.After(at.cursor) {
 			at = position{cursor: read.End, readAt: began}
 		}
@@ -142,23 +142,4 @@ func (p *Poller) store(ctx context.Context, rows []row, w Window, at position) e
 		},
 	})
 	return err
-}
-
-// adapt sets how long a window is asked for next.
-func (p *Poller) adapt(asked, read Window) {
-	p.slice = nextSlice(p.slice, asked, read, p.reader.unordered, p.cfg.Window)
-}
-
-// nextSlice is how long a window is asked for next: the ERP counts what lies in it, so it should not be much more than what is read in one
-// go, nor less, or a page would not be full.
-func nextSlice(slice time.Duration, asked, read Window, unordered bool, longest time.Duration) time.Duration {
-	const pages = 8 // as dense as the last one
-	switch {
-	case !read.End.Before(asked.End):
-		return min(slice*4, longest)
-	case unordered:
-		return read.span()
-	default:
-		return min(slice, pages*read.span())
-	}
 }

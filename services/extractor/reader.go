@@ -121,6 +121,23 @@ func ascending(rows []row, w Window, since time.Time) (time.Time, bool) {
 	return last, true
 }
 
+// nextSlice is how long a window is asked for next, after rows of it were read: the ERP counts what lies in it, so it should not be much more
+// than what is read in one go, nor less, or a page would not be full.
+func (r *reader) nextSlice(slice time.Duration, asked, read Window, rows int, longest time.Duration) time.Duration {
+	const pages = 8 // as dense as the last one
+	whole := !read.End.Before(asked.End)
+	switch {
+	case r.unordered && whole && rows*3 <= r.size:
+		return min(slice*2, longest)
+	case r.unordered:
+		return read.span()
+	case whole:
+		return min(slice*4, longest)
+	default:
+		return min(slice, pages*read.span())
+	}
+}
+
 // page asks for one page and decodes its rows. It refuses an answer that contradicts itself, and one whose clock says that the window has
 // not settled.
 func (r *reader) page(ctx context.Context, a Ask) (jushuitan.Page, []row, error) {
