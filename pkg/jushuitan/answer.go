@@ -80,10 +80,6 @@ func (a *answer) refusal(code int, members map[string][]byte) *Error {
 	e := a.fail(kindOf(a.gateway, code, text), text)
 	e.Code = code
 	switch e.Kind {
-	case RateLimitedSecond:
-		e.RetryAfter = max(e.RetryAfter, time.Second)
-	case RateLimitedMinute:
-		e.RetryAfter = max(e.RetryAfter, time.Minute)
 	case IPNotAllowed:
 		e.IP = findIP(text)
 	case ClockSkew:

@@ -60,12 +60,12 @@ func TestBrokenAnswers(t *testing.T) {
 		text   string // stands in the error's text
 	}{
 		{
-			name: "too many requests, with seconds to wait",
+			name: "too many requests, with seconds that the client waits by itself",
 			answer: func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Retry-After", "7")
 				write(w, http.StatusTooManyRequests, "text/plain", "slow down")
 			},
-			kind: jushuitan.HTTPStatus, retry: true, status: 429, after: 7 * time.Second, text: "HTTP 429",
+			kind: jushuitan.HTTPStatus, retry: true, status: 429, text: "HTTP 429",
 		},
 		{
 			name: "unavailable until a date by the server's clock",
@@ -80,9 +80,9 @@ func TestBrokenAnswers(t *testing.T) {
 			name: "a hint of a thousand years",
 			answer: func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Retry-After", "31556926000")
-				write(w, http.StatusTooManyRequests, "text/plain", "")
+				write(w, http.StatusServiceUnavailable, "text/plain", "")
 			},
-			kind: jushuitan.HTTPStatus, retry: true, status: 429, after: time.Hour,
+			kind: jushuitan.HTTPStatus, retry: true, status: 503, after: time.Hour,
 		},
 		{
 			name: "a bad gateway's page",

@@ -43,26 +43,27 @@ type Config struct {
 	AccessToken secret.Text
 	// RefreshToken is needed by RefreshToken on the openapi gateway.
 	RefreshToken secret.Text
-	// RatePerSecond and RatePerMinute bound the calls sent. Defaults 5 and 100, the vendor's limits.
+	// RatePerSecond and RatePerMinute bound the calls sent, also while the API would allow more. Defaults 5 and 100, the vendor's limits.
 	RatePerSecond, RatePerMinute int
 	// Timeout bounds one call from sending to the last byte, not the wait for the budget. Default 30 s.
 	Timeout time.Duration
-	// Now is the clock that dates the signatures; time.Now in programs. Required.
+	// Now is the clock that dates the signatures and measures the budget; time.Now in programs, with its monotonic part. Required.
 	Now func() time.Time
 	// HTTP sends the requests. Default a transport of the client's own: TLS 1.2 and newer, the proxy of the environment.
 	HTTP http.RoundTripper
 }
 
-// Client calls one merchant's API on one gateway. All its methods are safe for concurrent use and share one budget of calls, which
-// waits in order of arrival. A Client needs no closing.
+// Client calls one merchant's API on one gateway. All its methods are safe for concurrent use and share one budget of calls, for which
+// they wait in the lane of their context, see [WithLane], and within it in order of arrival. When the API allows fewer calls than
+// configured, the budget finds out how many, and rises again when more are allowed. A Client needs no closing.
 type Client struct {
-	gateway Gateway
-	base    string
-	appKey  string
-	secret  secret.Text
-	now     func() time.Time
-	budget  *budget
-	http    *resty.Client
+	gateway  Gateway
+	base     string
+	appKey   string
+	secret   secret.Text
+	now      func() time.Time
+	governor *governor
+	http     *resty.Client
 
 	mu      sync.Mutex // guards access and refresh
 	access  secret.Text
@@ -93,15 +94,15 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("set up the Jushuitan client: %w", err)
 	}
 	return &Client{
-		gateway: cfg.Gateway,
-		base:    strings.TrimRight(cfg.BaseURL, "/"),
-		appKey:  cfg.AppKey,
-		secret:  cfg.AppSecret,
-		now:     cfg.Now,
-		budget:  newBudget(cfg.RatePerSecond, cfg.RatePerMinute),
-		http:    httpClient(cfg.HTTP, cfg.Timeout),
-		access:  cfg.AccessToken,
-		refresh: cfg.RefreshToken,
+		gateway:  cfg.Gateway,
+		base:     strings.TrimRight(cfg.BaseURL, "/"),
+		appKey:   cfg.AppKey,
+		secret:   cfg.AppSecret,
+		now:      cfg.Now,
+		governor: newGovernor(cfg.RatePerSecond, cfg.RatePerMinute, cfg.Now),
+		http:     httpClient(cfg.HTTP, cfg.Timeout),
+		access:   cfg.AccessToken,
+		refresh:  cfg.RefreshToken,
 	}, nil
 }
 
@@ -126,7 +127,7 @@ func (cfg Config) validate() error {
 	return errors.Join(wrong...)
 }
 
-// Query asks e for one page. It waits for the budget, signs, sends and unwraps; biz is the endpoint's query, e.g. [SalesOutQuery], and
+// Query asks e for one page. It waits for its turn in the budget, signs, sends and unwraps; biz is the endpoint's query, e.g. [SalesOutQuery], and
 // is encoded as JSON once, so that the signed bytes are the sent ones. A call refused for its timestamp is sent once more with a fresh
 // one. Nothing else is retried.
 //

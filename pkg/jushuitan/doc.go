@@ -11,8 +11,8 @@
 // Signing: [Sign] covers every parameter of the openapi gateway; [SignPartner] does not cover the body. Both are MD5, so the connection
 // must be TLS. The clock may be 15 minutes off on openapi, 10 on partner.
 //
-// Limits: 5 calls a second (code 199) and 100 a minute (code 200). A [Client] waits instead of exceeding them; all calls of one app should
-// go through one Client. A query spans at most [Endpoint.MaxSpan] and asks for at most [Endpoint.MaxPageSize] rows.
+// Limits: 5 calls a second (code 199) and 100 a minute (code 200). A [Client] waits instead of exceeding them, lets urgent calls go first
+// ([Lane]) and learns when fewer are allowed ([Client.Usage]); all calls of one app should go through one Client. A query spans at most [Endpoint.MaxSpan] and asks for at most [Endpoint.MaxPageSize] rows.
 //
 // Answers: every refusal is HTTP 200 with a code that is not 0; note that code 200 is one. What a code means depends in part on the
 // gateway. [Error] carries its [Kind], whether to try again, and the sentence for the operator.

@@ -72,7 +72,8 @@ type Error struct {
 	Msg string
 	// HTTPStatus is the status of the answer; 0 without an answer.
 	HTTPStatus int
-	// RetryAfter is how long to wait before any further call, by the server's word or the limit's own length; 0 when unsaid.
+	// RetryAfter is how long to wait before any further call, by the server's word; 0 when unsaid. It is 0 for refusals for rate, HTTP 429
+	// among them, whatever the server said: the Client itself holds the next call back until it may go, so try again at once.
 	RetryAfter time.Duration
 	// IP is the caller's address as the API saw it, for [IPNotAllowed]; "" when unsaid.
 	IP string
@@ -107,6 +108,11 @@ func (e *Error) Error() string {
 
 // Unwrap is Cause.
 func (e *Error) Unwrap() error { return e.Cause }
+
+// limited says that the API refused the call because there were too many.
+func (e *Error) limited() bool {
+	return e.Kind == RateLimitedSecond || e.Kind == RateLimitedMinute || e.HTTPStatus == http.StatusTooManyRequests
+}
 
 // Retryable reports that the same call may succeed later without anybody doing anything. Wait at least RetryAfter. It is false for
 // TokenExpired, where one RefreshToken and one more try are due, and for Unknown, where the caller decides how often to try.

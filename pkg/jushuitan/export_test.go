@@ -1,6 +1,7 @@
 package jushuitan
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/go-resty/resty/v2"
@@ -8,6 +9,9 @@ import (
 
 // Clean lets the tests reach the masking of foreign text.
 func Clean(text string, secrets ...string) string { return clean(text, secrets) }
+
+// LaneOf is the lane that a call of the context goes on.
+func LaneOf(ctx context.Context) Lane { return laneOf(ctx) }
 
 // Decode reads an answer as Query does after it arrived.
 func Decode(gateway Gateway, status int, header http.Header, body []byte, hidden ...string) (Page, error) {

@@ -88,9 +88,9 @@ func (c *Client) authorise(ctx context.Context, name, path, code string) (Token,
 	})
 }
 
-// obtain makes a token call and adopts its answer. What the answer leaves out stays as it is, which only a refresh may do.
+// obtain makes a token call, on its own lane, and adopts its answer. What the answer leaves out stays as it is, which only a refresh may do.
 func (c *Client) obtain(ctx context.Context, name string, build builder) (Token, error) {
-	reply, err := c.call(ctx, name, build)
+	reply, err := c.call(WithLane(ctx, Tokens), name, build)
 	if err != nil {
 		return Token{}, err
 	}

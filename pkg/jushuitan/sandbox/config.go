@@ -63,7 +63,7 @@ type Config struct {
 	// Denied is an application that was not granted the interface: every business call answers code 190.
 	Denied bool
 	// RatePerSecond and RatePerMinute are the calls a token may make in any second and any minute; 0 is unlimited. The real
-	// gateway's are DefaultRatePerSecond and DefaultRatePerMinute.
+	// gateway's are DefaultRatePerSecond and DefaultRatePerMinute. SetRates changes them later.
 	RatePerSecond int
 	RatePerMinute int
 

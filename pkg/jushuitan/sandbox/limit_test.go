@@ -47,6 +47,28 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
+func TestSetRatesCountsTheCallsBefore(t *testing.T) {
+	t.Parallel()
+	c := newCaller(t, func(cfg *sandbox.Config) { cfg.RatePerMinute = 4 })
+	const biz = `{"io_ids":[1]}`
+	for i, step := range []struct{ perSecond, perMinute, calls, code int }{
+		{0, 4, 3, 0},
+		{0, 3, 1, 200},
+		{2, 9, 1, 199},
+		{5, 4, 1, 0},
+		{5, 4, 1, 200},
+		{0, 0, 20, 0},
+		{-1, -1, 20, 0},
+	} {
+		c.SetRates(step.perSecond, step.perMinute)
+		for range step.calls {
+			if a := c.query(t, biz); a.Code != step.code {
+				t.Errorf("step %d: code %d, want %d", i, a.Code, step.code)
+			}
+		}
+	}
+}
+
 func TestNoLimitByDefault(t *testing.T) {
 	t.Parallel()
 	c := newCaller(t, nil)

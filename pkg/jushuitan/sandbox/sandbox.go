@@ -118,6 +118,14 @@ func (s *Sandbox) SetFaults(f Faults) {
 	s.faults = f
 }
 
+// SetRates replaces the calls that a token may make in any second and any minute, as a vendor does who lowers them without notice; 0 and
+// below is unlimited. The calls of the last minute count on, except those made while both were unlimited.
+func (s *Sandbox) SetRates(perSecond, perMinute int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit.perSecond, s.limit.perMinute = max(perSecond, 0), max(perMinute, 0)
+}
+
 // Settle ends all traffic and drift and makes every late commit visible now, so that a reader can catch up. Faults stay.
 func (s *Sandbox) Settle() {
 	s.mu.Lock()
