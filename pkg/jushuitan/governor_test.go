@@ -17,7 +17,7 @@ import (
 func TestABackfillUsesWhatALivePollerLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newShop(t, 5)
+		s := newShop(t, 5, 100)
 		const span = 10 * time.Minute
 		run(t, span, s.poll, s.keep(jushuitan.Backfill), s.keep(jushuitan.Backfill))
 		taken, refused := s.count(0, span)
@@ -38,7 +38,7 @@ func TestABackfillUsesWhatALivePollerLeaves(t *testing.T) {
 func TestTheBudgetFollowsAnAllowanceHalvedAndRestoredWithoutNotice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newShop(t, 5)
+		s := newShop(t, 5, 100)
 		const halved, restored, span = 10 * time.Minute, 30 * time.Minute, 60 * time.Minute
 		run(t, span, s.poll, s.keep(jushuitan.Backfill), s.keep(jushuitan.Backfill), func(ctx context.Context) {
 			_ = wait(ctx, halved)
@@ -72,7 +72,8 @@ func TestTheBudgetFollowsAnAllowanceHalvedAndRestoredWithoutNotice(t *testing.T)
 func TestTheBudgetLearnsTheSecondToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newShop(t, 2)
+		s := newShop(t, 5, 100)
+		s.SetRates(2, 100)
 		const span = 30 * time.Minute
 		run(t, span, s.keep(jushuitan.Live), s.keep(jushuitan.Live), s.keep(jushuitan.Live))
 		taken, refused := s.count(0, span)
@@ -86,7 +87,7 @@ func TestTheBudgetLearnsTheSecondToo(t *testing.T) {
 func TestATokenCallGetsThroughWhileLiveNeverIdles(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newShop(t, 5)
+		s := newShop(t, 5, 100)
 		var took []time.Duration
 		run(t, 30*time.Minute, s.keep(jushuitan.Live), s.keep(jushuitan.Live), s.keep(jushuitan.Live), s.keep(jushuitan.Live), s.keep(jushuitan.Live),
 			s.keep(jushuitan.Live), s.keep(jushuitan.Backfill), func(ctx context.Context) {
@@ -124,7 +125,7 @@ func TestLanesShareByWeightAndLendWhatTheyDoNotUse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newShop(t, 5)
+				s := newShop(t, 5, 100)
 				const span = 20 * time.Minute
 				var parts []func(context.Context)
 				for _, lane := range c.waiting {
@@ -144,6 +145,60 @@ func TestLanesShareByWeightAndLendWhatTheyDoNotUse(t *testing.T) {
 					if share < 0.9*c.shares[i]-0.01 || share > 1.1*c.shares[i]+0.01 {
 						t.Errorf("%s: %.3f of the calls, want %.3f", lane, share, c.shares[i])
 					}
+				}
+			})
+		})
+	}
+}
+
+func TestALaneSavesUpNoTurnsWhileItIsIdle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, 5, 100)
+		const idle = 10 * time.Minute
+		run(t, idle+2*time.Minute, s.keep(jushuitan.Live), s.keep(jushuitan.Live), s.keep(jushuitan.Live), s.keep(jushuitan.Live),
+			func(ctx context.Context) {
+				_ = wait(ctx, idle)
+				s.keep(jushuitan.Backfill)(ctx)
+			})
+		if taken, _ := s.count(idle, idle+time.Minute, jushuitan.Live); taken < 80 {
+			t.Errorf("live got %d calls in the minute after a backfill came", taken)
+		}
+	})
+}
+
+// Polls behind hours of catching up, which left the other lanes as much as their pace allowed, wait no longer than others.
+func TestLiveGoesFirstAfterARush(t *testing.T) {
+	t.Parallel()
+	for name, rate := range map[string]struct{ perSecond, perMinute int }{"the vendor's rates": {5, 100}, "a rate of bursts": {20, 60}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newShop(t, rate.perSecond, rate.perMinute)
+				const rush, span = 10 * time.Minute, 20 * time.Minute
+				parts := []func(context.Context){func(ctx context.Context) {
+					_ = wait(ctx, rush)
+					s.poll(ctx)
+				}}
+				for range 6 {
+					parts = append(parts, func(ctx context.Context) {
+						ctx, cancel := context.WithTimeout(ctx, rush)
+						defer cancel()
+						s.keep(jushuitan.Live)(ctx)
+					})
+				}
+				for lane := jushuitan.Repair; lane <= jushuitan.Audit; lane++ {
+					parts = append(parts, s.keep(lane), s.keep(lane))
+				}
+				run(t, span, parts...)
+				for lane := jushuitan.Live; lane <= jushuitan.Audit; lane++ {
+					taken, _ := s.count(0, rush, lane)
+					if t.Logf("%s: %d calls in the rush", lane, taken); taken == 0 && lane != jushuitan.Tokens {
+						t.Errorf("%s: no call in the rush", lane)
+					}
+				}
+				if p99, worst := s.freshness(); worst.by > 5*time.Second {
+					t.Errorf("live freshness after the rush: p99 %s, worst %s", p99, worst)
 				}
 			})
 		})

@@ -37,6 +37,7 @@ type governor struct {
 
 	rests    time.Time // when the rest after a refusal ends
 	refusals int       // how many came in a row
+	blamed   *level    // what the last of them lowered
 	era      int       // how many rests there were: what a call sent in an earlier era meets says nothing new
 	ahead    int       // calls of this era that are flying
 
@@ -98,7 +99,7 @@ func (g *governor) drop(t *ticket) {
 			g.paced = time.Time{}
 		}
 	}
-	g.dispatch() // who stood behind may be allowed to go, where t was not
+	g.dispatch()
 }
 
 // give ends a call that was not refused for rate; taken says that it succeeded.
@@ -110,7 +111,7 @@ func (g *governor) give(t *ticket, taken bool) {
 	g.past = append(g.past, answered{sent: t.sent, at: now})
 	if taken && t.era == g.era && g.refusals > 0 {
 		if g.refusals > 1 {
-			g.minute.resumed(g.count(&g.minute, now), now)
+			g.blamed.resumed(g.count(g.blamed, now), now)
 		}
 		g.refusals = 0
 	}
@@ -129,6 +130,7 @@ func (g *governor) refuse(t *ticket, kind Kind, hint time.Duration) {
 	g.land(t)
 	g.refused++
 	if t.era == g.era {
+		g.blamed = limit
 		limit.refused(g.count(limit, now), now)
 		hint = cmp.Or(hint, min(rest<<min(g.refusals, 10), longestRest))
 		g.refusals++

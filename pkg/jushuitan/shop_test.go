@@ -42,10 +42,10 @@ type sight struct {
 // lateness is how long after its due moment a poll had its answers.
 type lateness struct{ due, by time.Duration }
 
-// newShop is to be called inside the bubble, because both ends take its clock.
-func newShop(t *testing.T, perSecond int) *shop {
+// newShop is a server and a client that agree about the rates. It is to be called inside the bubble, because both ends take its clock.
+func newShop(t *testing.T, perSecond, perMinute int) *shop {
 	t.Helper()
-	simulator, err := sandbox.New(sandbox.Config{Now: time.Now, RatePerSecond: perSecond, RatePerMinute: sandbox.DefaultRatePerMinute})
+	simulator, err := sandbox.New(sandbox.Config{Now: time.Now, RatePerSecond: perSecond, RatePerMinute: perMinute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +53,7 @@ func newShop(t *testing.T, perSecond int) *shop {
 	s.client = newClient(t, jushuitan.Config{
 		AppKey: sandbox.DefaultAppKey, AppSecret: secret.New(sandbox.DefaultAppSecret), AccessToken: secret.New(sandbox.DefaultAccessToken),
 		RefreshToken: secret.New(sandbox.DefaultRefreshToken), Now: time.Now, HTTP: s,
+		RatePerSecond: perSecond, RatePerMinute: perMinute,
 	})
 	return s
 }
@@ -96,7 +97,7 @@ func (s *shop) query(ctx context.Context) error {
 
 // poll makes 1 to 3 live calls every interval until ctx ends, and notes how late their answers were.
 func (s *shop) poll(ctx context.Context) {
-	for due := s.start; ; due = due.Add(interval) {
+	for due := time.Now(); ; due = due.Add(interval) {
 		if wait(ctx, time.Until(due)) != nil {
 			return
 		}

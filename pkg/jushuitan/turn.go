@@ -19,30 +19,40 @@ func (g *governor) dispatch() {
 // next is the lane whose turn it is; nobody when none may go before the moment, which is zero when only an answer or a new call changes that.
 func (g *governor) next(now time.Time) (Lane, time.Time) {
 	next, wake := nobody, time.Time{}
-	var late [lanes]bool
+	var late []Lane // those that wait and may not go yet
 	for lane := range nobody {
 		if len(g.queues[lane]) == 0 {
 			continue
 		}
 		at, ok := g.opens(lane, now)
-		if late[lane] = !ok || at.After(now); late[lane] {
-			if ok && (wake.IsZero() || at.Before(wake)) {
-				wake = at
+		if ok && !at.After(now) {
+			if next == nobody || g.passes[lane] < g.passes[next] {
+				next = lane
 			}
-		} else if next == nobody || g.passes[lane] < g.passes[next] {
-			next = lane
+			continue
+		}
+		late = append(late, lane)
+		if ok && (wake.IsZero() || at.Before(wake)) {
+			wake = at
 		}
 	}
-	if next == nobody {
-		return next, wake
-	}
-	g.virtual = max(g.virtual, g.passes[next])
-	for lane := range nobody {
-		if late[lane] {
-			g.passes[lane] = max(g.passes[lane], g.virtual)
-		}
+	if next != nobody {
+		g.virtual = max(g.virtual, g.passes[next])
+		g.lend(late)
 	}
 	return next, wake
+}
+
+// lend moves lanes that may not go yet back to the present, all by as much, so that their order stays. Turns saved up would go before
+// the live calls of later.
+func (g *governor) lend(late []Lane) {
+	first := g.virtual
+	for _, lane := range late {
+		first = min(first, g.passes[lane])
+	}
+	for _, lane := range late {
+		g.passes[lane] += g.virtual - first
+	}
 }
 
 // opens is the moment from which the lane may send a call; false when that hangs on an answer.
