@@ -17,10 +17,10 @@ const margin = 20 * time.Millisecond
 // of the second and of the minute is taken before it is sent and given back a whole span after its answer. Thus no span of the server's
 // clock, fixed or sliding, holds more calls than slots, however long a request travels.
 //
-// Whose turn it is: of the lanes that wait and may go, the one that stands first in virtual time, which each call moves back by its
+// Whose turn it is: of the lanes that wait and may go, the one that stands first in virtual time, ties to the more urgent, which each call moves back by its
 // lane's stride. A lane that is idle, or may not go yet, lends its turn and saves up none.
 //
-// A refusal for rate makes all lanes rest and lowers the level of the span (level.go). After the rest one call goes ahead of the
+// A refusal for rate makes all lanes rest and lowers the level of its span (level.go). After the rest one call goes ahead of the
 // others, which follow when it is answered.
 type governor struct {
 	now func() time.Time
@@ -54,10 +54,7 @@ type ticket struct {
 }
 
 // answered is a call whose slots may still be taken.
-type answered struct {
-	sent, at time.Time
-	refused  bool
-}
+type answered struct{ sent, at time.Time }
 
 func newGovernor(perSecond, perMinute int, now func() time.Time) *governor {
 	return &governor{now: now, second: newLevel(time.Second, perSecond), minute: newLevel(time.Minute, perMinute)}
@@ -79,11 +76,13 @@ func (g *governor) take(ctx context.Context) (*ticket, error) {
 	g.mu.Unlock()
 	select {
 	case <-t.ready:
-		return t, nil
 	case <-ctx.Done():
-		g.drop(t)
-		return nil, ctx.Err() //nolint:wrapcheck // wrapped with its endpoint by the caller.
 	}
+	if err := ctx.Err(); err != nil {
+		g.drop(t)
+		return nil, err //nolint:wrapcheck // wrapped with its endpoint by the caller.
+	}
+	return t, nil
 }
 
 // drop gives back a ticket whose call is not sent.
@@ -140,15 +139,16 @@ func (g *governor) refuse(t *ticket, kind Kind, hint time.Duration) {
 	if until := now.Add(hint); until.After(g.rests) {
 		g.rests = until
 	}
-	g.past = append(g.past, answered{sent: t.sent, at: now, refused: true})
+	g.past = append(g.past, answered{sent: t.sent, at: now})
 	g.dispatch()
 }
 
-// count is how many calls the server took within the span before now, give or take those that it counted at its edges.
+// count is how many calls the server met within the span before now, give or take those at its edges. It may count refused calls or not;
+// there are few, and one too many only costs another refusal.
 func (g *governor) count(l *level, now time.Time) int {
 	n := 0
 	for _, a := range g.past {
-		if !a.refused && now.Sub(a.sent) < l.span {
+		if now.Sub(a.sent) < l.span {
 			n++
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"juliu/pkg/jushuitan"
@@ -321,6 +322,35 @@ func TestBudgetObeysRetryAfterOnAllLanes(t *testing.T) {
 		}
 		if u := c.Usage(); u.Refused != 1 || u.Allowed >= u.Configured || u.LastMinute != 7 {
 			t.Errorf("usage %+v", u)
+		}
+	})
+}
+
+func TestBudgetRestsLongerAndAllowsLessWithEachRefusal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var sent []time.Time
+		c := newBudgeted(t, roundTrip(func(*http.Request) (*http.Response, error) {
+			sent = append(sent, time.Now())
+			return respond(`{"code":200,"msg":"调用频次超过限制"}`), nil
+		}), 5, 100)
+		var allowed []int
+		var rests []time.Duration
+		for i := range 9 {
+			_, err := c.Query(t.Context(), jushuitan.SalesOut(), nil)
+			if e := failure(t, err); e.Kind != jushuitan.RateLimitedMinute || e.RetryAfter != 0 || !e.Retryable() {
+				t.Error(e)
+			}
+			allowed = append(allowed, c.Usage().Allowed)
+			if i > 0 {
+				rests = append(rests, sent[i].Sub(sent[i-1])/time.Second)
+			}
+		}
+		if diff := cmp.Diff([]int{50, 25, 13, 7, 4, 2, 1, 1, 1}, allowed); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]time.Duration{5, 10, 20, 40, 60, 60, 60, 60}, rests); diff != "" {
+			t.Error(diff)
 		}
 	})
 }
