@@ -111,7 +111,7 @@ func callsFor(rows int, span time.Duration, size int) float64 {
 // lasts is how long a number of calls takes in the quota that is left over now; a tenth is always had.
 func (b *Backfiller) lasts(calls float64) time.Duration {
 	usage := b.usage()
-	spare := max(usage.Allowed-usage.Sent, usage.Allowed/10, 1)
+	spare := max(usage.Allowed-usage.LastMinute, usage.Allowed/10, 1)
 	return time.Duration(calls / float64(spare) * float64(time.Minute))
 }
 

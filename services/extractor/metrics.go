@@ -62,7 +62,7 @@ func newMetrics(reg prometheus.Registerer, usage func() jushuitan.Usage) (*metri
 			func() float64 { return float64(value(usage())) })
 	}
 	for _, c := range []prometheus.Collector{
-		quota("quota_used", "Calls sent within the last minute.", func(u jushuitan.Usage) int { return u.Sent }),
+		quota("quota_used", "Calls sent within the last minute.", func(u jushuitan.Usage) int { return u.LastMinute }),
 		quota("quota_allowed", "Calls a minute that the ERP allows, as far as learned.", func(u jushuitan.Usage) int { return u.Allowed }),
 		m.calls, m.commits, m.stored, m.equal, m.older, m.unwanted, m.rejected, m.surprises, m.splits, m.rereads, m.doubtful,
 		m.sweeps, m.sweepFound, m.sweepResolved, m.gone, m.failures, m.lateness, m.cursor, m.newestModified, m.leading,
