@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"juliu/pkg/control"
 	"juliu/pkg/stream"
 )
 
@@ -39,13 +40,23 @@ func (a App) provisionNow(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	changes, err := stream.Provision(ctx, conn, cfg.limits)
-	if err != nil {
-		return err
-	}
+	changes, err := provisionAll(ctx, conn, cfg.limits)
 	for _, change := range changes {
 		_, _ = fmt.Fprintln(a.Out, change)
 	}
+	if err != nil {
+		return err
+	}
 	_, _ = fmt.Fprintln(a.Out, "provisioned")
 	return nil
+}
+
+// provisionAll sets up the data plane, then the control plane, and returns what it did, also before an error.
+func provisionAll(ctx context.Context, conn *stream.Conn, limits stream.Limits) ([]string, error) {
+	changes, err := stream.Provision(ctx, conn, limits)
+	if err != nil {
+		return changes, err
+	}
+	buckets, err := control.Provision(ctx, conn, limits.Replicas)
+	return append(changes, buckets...), err
 }

@@ -81,7 +81,7 @@ func (s *Stack) open(ctx context.Context, cfg StackConfig) error {
 	if s.Conn, err = connect("juliu"); err != nil {
 		return err
 	}
-	if _, err := stream.Provision(ctx, s.Conn, cfg.Limits); err != nil {
+	if _, err := provisionAll(ctx, s.Conn, cfg.Limits); err != nil {
 		return err
 	}
 	if err := s.openSandbox(ctx, &cfg.Extractor.ERP); err != nil {
