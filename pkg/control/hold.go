@@ -19,9 +19,11 @@ type hold struct {
 	bucket *bucket
 	log    logrus.FieldLogger
 	key    string
-	mark   string // leaseRecord.Hold
-	value  []byte
+	holder Holder
 	ttl    time.Duration
+
+	mark  string // leaseRecord.Hold
+	value []byte // the record
 
 	revision uint64 // of our record, 0 when we have none
 	unclear  bool   // the last answer was lost: our record may have another revision
@@ -29,13 +31,18 @@ type hold struct {
 	guard *time.Timer // ends the work when the lease is ours no longer
 }
 
-func newHold(b *bucket, name string, holder Holder, log logrus.FieldLogger) (*hold, error) {
-	h := &hold{bucket: b, log: log, key: stream.Escape(name), mark: rand.Text(), ttl: b.ttl()}
+func newHold(b *bucket, name string, holder Holder, log logrus.FieldLogger) *hold {
+	return &hold{bucket: b, log: log, key: stream.Escape(name), holder: holder, ttl: b.ttl()}
+}
+
+// sign makes a record with a new mark, so that one mark is one hold, which never begins again after another's.
+func (h *hold) sign() error {
+	h.mark = rand.Text()
 	var err error
-	if h.value, err = json.Marshal(leaseRecord{Holder: holder, Hold: h.mark}); err != nil {
-		return nil, fmt.Errorf("encode the lease of %s: %w", name, err)
+	if h.value, err = json.Marshal(leaseRecord{Holder: h.holder, Hold: h.mark}); err != nil {
+		return fmt.Errorf("encode the lease %s: %w", h.key, err)
 	}
-	return h, nil
+	return nil
 }
 
 // A renewal every quarter of the TTL, and after one that failed soon again. A standby asks every sixth: each second with LeaseTTL.
@@ -62,7 +69,7 @@ func (h *hold) take(ctx context.Context) (context.Context, context.CancelCauseFu
 		case ctx.Err() != nil:
 		case taken && !waiting:
 			waiting = true
-			h.log.WithField(logging.Holder, h.holder(ctx)).Info("another process holds the lease; standing by")
+			h.log.WithField(logging.Holder, h.current(ctx)).Info("another process holds the lease; standing by")
 		case !taken && !failing:
 			h.log.WithError(err).Warn("cannot ask for the lease; trying again")
 		}
@@ -85,8 +92,8 @@ func (h *hold) try(ctx context.Context) (context.Context, context.CancelCauseFun
 	return held, lose, nil
 }
 
-// holder is who holds the lease now, as far as can be told.
-func (h *hold) holder(ctx context.Context) string {
+// current is who holds the lease now, as far as can be told.
+func (h *hold) current(ctx context.Context) string {
 	found, err := h.bucket.read(ctx, h.key)
 	var r leaseRecord
 	if err != nil || json.Unmarshal(found.value, &r) != nil {
@@ -114,13 +121,21 @@ func (h *hold) beat(ctx context.Context) error {
 			return errMismatch // gone: to take it again would be another hold
 		}
 	}
-	revision, err := h.bucket.write(ctx, h.key, h.value, h.revision)
-	if err != nil {
-		h.unclear = !errors.Is(err, errMismatch)
-		return err
+	if h.revision == 0 {
+		if err := h.sign(); err != nil {
+			return err
+		}
 	}
-	h.revision = revision
-	return nil
+	revision, err := h.bucket.write(ctx, h.key, h.value, h.revision)
+	switch {
+	case err == nil:
+		h.revision = revision
+	case errors.Is(err, errMismatch):
+		h.revision = 0
+	default:
+		h.unclear = true
+	}
+	return err
 }
 
 // find looks for our record.
@@ -139,11 +154,12 @@ func (h *hold) find(ctx context.Context) error {
 
 // keep renews until ctx ends, as it does when the lease is lost.
 func (h *hold) keep(ctx context.Context, lose context.CancelCauseFunc) {
+	failing := false
 	for wait := h.renewEvery(); pause(ctx, wait); {
 		next := h.startGuard(lose)
 		err := h.beat(ctx)
 		if err == nil && h.guard.Stop() {
-			h.guard, wait = next, h.renewEvery()
+			h.guard, wait, failing = next, h.renewEvery(), false
 			continue
 		}
 		next.Stop()
@@ -152,10 +168,10 @@ func (h *hold) keep(ctx context.Context, lose context.CancelCauseFunc) {
 			lose(ErrLeaseLost)
 			return
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil && !failing && ctx.Err() == nil {
 			h.log.WithError(err).Warn("cannot renew the lease; trying again while there is time")
 		}
-		wait = h.retryEvery()
+		wait, failing = h.retryEvery(), true
 	}
 }
 

@@ -53,10 +53,7 @@ func OpenLeases(ctx context.Context, conn *stream.Conn, log logrus.FieldLogger) 
 // through outages of NATS, until ctx ends, and returns *stream.PermissionError, *stream.TopologyError and *stream.ConnectError at once.
 func (l *Leases) Hold(ctx context.Context, name string, holder Holder, fn func(ctx context.Context) error) error {
 	log := l.log.WithField(logging.Source, name)
-	h, err := newHold(l.bucket, name, holder, log)
-	if err != nil {
-		return err
-	}
+	h := newHold(l.bucket, name, holder, log)
 	held, lose, err := h.take(ctx)
 	if err != nil {
 		h.release(ctx)
