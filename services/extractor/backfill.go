@@ -183,7 +183,8 @@ func (b *Backfiller) windows(intake, work context.Context, job control.Job, spec
 		p.Cursor, p.Rows, p.Stored = read.End, p.Rows+within(rows, read), p.Stored+int64(stored)
 		p.Calls = pace.calls + int64(r.calls)
 		p.Remaining = pace.remaining(b.now(), p, job.Plan)
-		if err := b.progress(work, job.ID, p, w.span() <= 0); err != nil {
+		end := w.span() <= 0
+		if err := b.progress(work, job.ID, p, end); err != nil || end {
 			return err
 		}
 	}
