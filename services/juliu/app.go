@@ -18,10 +18,15 @@ import (
 
 // App is the command with everything that it takes from outside.
 type App struct {
+	// In answers questions; it is read only when In and Out are terminals.
+	In io.Reader
 	// Out takes results, Err takes notes and errors.
 	Out, Err io.Writer
 	// Now is the clock.
 	Now func() time.Time
+
+	// patience is how long backfill waits for an extractor; 0 means planPatience. Tests shorten it.
+	patience time.Duration
 }
 
 // Run carries out one command line (without the program's name) and returns the exit code: 0 done, 1 failed, 2 bad usage or
@@ -47,6 +52,7 @@ const rootHelp = `juliu takes every outbound order of a Jushuitan (聚水潭) me
 Try it, nothing else needed:
   juliu up                 a NATS server, a simulated ERP, the extractor and the loader, in one process
   juliu read --last 5      the newest orders on the stream
+  juliu backfill --help    read past orders again, or orders by number
 
 With a real ERP set JST_BASE_URL, JST_APP_KEY, JST_APP_SECRET, JST_ACCESS_TOKEN and EXTRACTOR_START; docs/configuration.md lists all settings.`
 
@@ -65,7 +71,7 @@ func (a App) root(started *bool) *cobra.Command {
 	}
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.AddCommand(a.up(), a.read(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
+	root.AddCommand(a.up(), a.read(), a.backfill(), a.jobs(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
 	return root
 }
 

@@ -3,10 +3,7 @@ package juliu
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
-
-	"golang.org/x/term"
 
 	"juliu/pkg/stream"
 )
@@ -24,14 +21,6 @@ type report struct {
 	source string
 	began  time.Time
 	last   snapshot
-}
-
-// every is one second on a terminal; elsewhere (a log file) ten.
-func (r *report) every() time.Duration {
-	if file, ok := r.app.Out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		return time.Second
-	}
-	return 10 * time.Second
 }
 
 // tick prints one line.

@@ -87,7 +87,7 @@ func (a App) runUp(intake, work context.Context, f upFlags) error {
 		defer timer.Stop()
 		deadline = timer.C
 	}
-	ticker := time.NewTicker(report.every())
+	ticker := time.NewTicker(a.every())
 	defer ticker.Stop()
 	for {
 		select {

@@ -10,5 +10,5 @@ import (
 )
 
 func main() {
-	os.Exit(juliu.App{Out: os.Stdout, Err: os.Stderr, Now: time.Now}.Run(context.Background(), os.Args[1:]))
+	os.Exit(juliu.App{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now}.Run(context.Background(), os.Args[1:]))
 }
