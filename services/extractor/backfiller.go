@@ -181,19 +181,25 @@ func refused(err error) bool {
 // errHalted means that an operator paused or cancelled the job, or that another process ended it.
 var errHalted = errors.New("the job was halted")
 
-// progress notes how far a job is; at its end it is done.
+// progress notes how far a job is; at its end it is done. What was stored while an operator paused it is noted too.
 func (b *Backfiller) progress(ctx context.Context, id string, p control.Progress, end bool) error {
-	return b.change(ctx, id, func(j *control.Job) error {
-		if j.State != control.Running {
+	paused := false
+	err := b.change(ctx, id, func(j *control.Job) error {
+		paused = j.State == control.Paused
+		if !paused && j.State != control.Running {
 			return errHalted
 		}
 		j.Progress, j.Problem = p, ""
-		if end {
+		if end && !paused {
 			j.Progress.Remaining = 0
 			return j.Move(control.Done)
 		}
 		return nil
 	})
+	if err == nil && paused {
+		return errHalted
+	}
+	return err
 }
 
 // fail ends a job that can never be carried out.
