@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"juliu/pkg/control"
+	"juliu/pkg/stream"
 	"juliu/services/extractor"
 )
 
@@ -140,8 +141,7 @@ func (d desk) awaitPlan(ctx context.Context, job control.Job, patience time.Dura
 		}
 		if !held {
 			return false, fmt.Errorf("no extractor of source %q seems to run: nobody holds its lease, and nobody counted the job's rows; "+
-				"start the extractor or name its EXTRACTOR_SOURCE by --source (that of a 'juliu up' with the sandbox stands in the subjects of "+
-				"'juliu read --output json'), then run backfill again", job.Source)
+				"start the extractor, or name its EXTRACTOR_SOURCE by --source%s, then run backfill again", job.Source, d.newestSource(ctx))
 		}
 		told = true
 		d.notef("extractor %s holds the lease of source %s but has not counted the rows yet; its log says why. Waiting on; Ctrl-C cancels the job", holder.Name, job.Source)
@@ -151,6 +151,18 @@ func (d desk) awaitPlan(ctx context.Context, job control.Job, patience time.Dura
 		return job, errInterrupted
 	}
 	return job, err
+}
+
+// newestSource names the source of the newest order on the stream, as a hint; "" when there is none.
+func (d desk) newestSource(ctx context.Context) string {
+	hint := ""
+	_ = stream.Read(ctx, d.conn, stream.ReadOptions{Last: 1}, func(r stream.Delivery) error {
+		if r.Err == nil {
+			hint = fmt.Sprintf(" (the newest order on the stream is of %q)", r.Record.Source)
+		}
+		return nil
+	})
+	return hint
 }
 
 // agree shows the plan and asks whether to start.

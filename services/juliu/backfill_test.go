@@ -30,7 +30,12 @@ func TestBackfillStoresThePastBesideTheLiveFlow(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	traffic := make(chan error, 1)
 	go func() { traffic <- g.box.Run(ctx) }()
-	defer func() { stop(); <-traffic }()
+	defer func() {
+		stop()
+		if err := <-traffic; err != nil {
+			t.Error(err)
+		}
+	}()
 	kill := g.startExtractor(t, "40")
 
 	before := len(g.box.Ledger().Final())
@@ -70,8 +75,19 @@ func TestBackfillGoesOnAfterPauseAndKill(t *testing.T) {
 	}
 	g.await(t, id, past(300))
 
-	g.steer(t, 0, "pause", id, "is paused", "juliu jobs resume "+id)
-	paused := g.await(t, id, func(job control.Job) bool { return job.State == control.Paused })
+	code, out, errs := g.juliu(t.Context(), "jobs", "pause", id, "--output", "json")
+	var then struct {
+		Progress struct {
+			Rows int64 `json:"rows"`
+		} `json:"progress"`
+	}
+	if err := json.Unmarshal([]byte(out), &then); code != 0 || err != nil || !strings.Contains(errs, "is paused") {
+		t.Fatalf("exit code %d, %v\n%s%s", code, err, out, errs)
+	}
+	// What the extractor had in hand is stored, and noted.
+	paused := g.await(t, id, func(job control.Job) bool {
+		return job.State == control.Paused && job.Progress.Rows > then.Progress.Rows
+	})
 	kill()
 	kill = g.startExtractor(t, "10")
 	g.steer(t, 0, "resume", id, "runs", "juliu jobs watch "+id)
@@ -81,7 +97,7 @@ func TestBackfillGoesOnAfterPauseAndKill(t *testing.T) {
 		t.Fatalf("it is %s before it was killed; make the job longer", killed.State)
 	}
 	g.startExtractor(t, "1000")
-	code, out, errs := g.juliu(t.Context(), "jobs", "watch", id, "--output", "json")
+	code, out, errs = g.juliu(t.Context(), "jobs", "watch", id, "--output", "json")
 	if code != 0 || !strings.Contains(out, `"state":"done"`) {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
@@ -242,8 +258,8 @@ func TestASlowExtractorIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := &told{want: "warehouse-1/4711", heard: make(chan struct{})}
-	err = leases.Hold(t.Context(), "main", control.Holder{Name: out.want}, func(context.Context) error {
-		ctx, interrupt := context.WithCancel(t.Context())
+	err = leases.Hold(t.Context(), "main", control.Holder{Name: out.want}, func(ctx context.Context) error {
+		ctx, interrupt := context.WithCancel(ctx)
 		go func() {
 			<-out.heard
 			interrupt()
@@ -314,4 +330,3 @@ func tooMany() string {
 	}
 	return text.String()
 }
-

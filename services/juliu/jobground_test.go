@@ -61,7 +61,7 @@ func newGround(t *testing.T, cfg sandbox.Config) *ground {
 
 // startExtractor runs the real program, whose live lane begins an hour ago; the function returned kills it and
 // returns its log.
-func (g *ground) startExtractor(t *testing.T, callsPerSecond string) (kill func() string) {
+func (g *ground) startExtractor(t *testing.T, callsPerSecond string) func() string {
 	t.Helper()
 	p := command(t.Context(), t, map[string]string{
 		"JST_BASE_URL": g.erp, "JST_APP_KEY": sandbox.DefaultAppKey, "JST_APP_SECRET": sandbox.DefaultAppSecret,
@@ -77,7 +77,7 @@ func (g *ground) startExtractor(t *testing.T, callsPerSecond string) (kill func(
 		defer close(ended)
 		_ = p.cmd.Wait()
 	}()
-	kill = func() string {
+	kill := func() string {
 		_ = p.cmd.Process.Kill()
 		<-ended
 		return p.out.String()
@@ -90,10 +90,10 @@ func (g *ground) startExtractor(t *testing.T, callsPerSecond string) (kill func(
 	return kill
 }
 
-// juliu carries out one command line against the ground's server.
-func (g *ground) juliu(ctx context.Context, args ...string) (code int, out, errs string) {
+// juliu carries out one command line against the ground's server, and returns the exit code, the output and the errors.
+func (g *ground) juliu(ctx context.Context, args ...string) (int, string, string) {
 	var o, e bytes.Buffer
-	code = juliu.App{Out: &o, Err: &e, Now: time.Now}.WithPatience(20*time.Second).Run(ctx, append(args, "--data", g.data))
+	code := juliu.App{Out: &o, Err: &e, Now: time.Now}.WithPatience(20*time.Second).Run(ctx, append(args, "--data", g.data))
 	return code, o.String(), e.String()
 }
 
@@ -105,7 +105,10 @@ func (g *ground) start(t *testing.T, args ...string) string {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	var job struct{ ID, State string }
+	var job struct {
+		ID    string `json:"id"`
+		State string `json:"state"`
+	}
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &job); err != nil || job.State != "running" {
 		t.Fatalf("the last line is not a running job (%v):\n%s", err, out)
 	}
