@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"juliu/pkg/control"
 	"juliu/pkg/embednats"
 	"juliu/pkg/jushuitan/sandbox"
 	"juliu/pkg/secret"
@@ -50,6 +51,9 @@ func TestProgramsTellWhatIsWrong(t *testing.T) {
 	}
 	t.Cleanup(conn.Close)
 	if _, err := stream.Provision(t.Context(), conn, stream.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := control.Provision(t.Context(), conn, 1); err != nil {
 		t.Fatal(err)
 	}
 	used := t.TempDir()
