@@ -23,10 +23,10 @@ func (d desk) watch(
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
-	changes, watched := make(chan control.Job), make(chan error, 1)
+	id, changes, watched := job.ID, make(chan control.Job), make(chan error, 1)
 	group.Go(func() {
 		watched <- d.jobs.Watch(ctx, func(j control.Job) error {
-			if j.ID != job.ID {
+			if j.ID != id {
 				return nil
 			}
 			select {
