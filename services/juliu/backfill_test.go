@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,8 +204,9 @@ func (g *ground) numbers(t *testing.T) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(page.Rows) == 0 {
-			return numbers
+		if len(page.Rows) == 0 { // several outbound orders may have one online number
+			slices.Sort(numbers)
+			return slices.Compact(numbers)
 		}
 		for _, row := range page.Rows {
 			var order struct {
@@ -253,7 +256,9 @@ func TestNobodyPlans(t *testing.T) {
 func TestASlowExtractorIsNamed(t *testing.T) {
 	t.Parallel()
 	g := newGround(t, sandbox.Config{})
-	leases, err := control.OpenLeases(t.Context(), g.conn, logrus.New())
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	leases, err := control.OpenLeases(t.Context(), g.conn, log)
 	if err != nil {
 		t.Fatal(err)
 	}
