@@ -169,7 +169,7 @@ func (j *Jobs) List(ctx context.Context) ([]Job, error) {
 		return nil, err
 	}
 	jobs := map[string]Job{} // one that is changed meanwhile is seen twice
-	if err := j.scan(ctx, math.MaxUint64, func(key string, job Job, _ uint64) error {
+	if err := j.scan(ctx, math.MaxUint64, func(key string, job Job) error {
 		jobs[key] = job
 		return nil
 	}); err != nil {
@@ -184,17 +184,12 @@ func (j *Jobs) List(ctx context.Context) ([]Job, error) {
 const watchWait = time.Second
 
 // Watch hands every job to fn, and from then on each that changes, until ctx ends, through outages of NATS. States that followed each
-// other quickly may be skipped, the newest never. Jobs that cannot be read come as in List. Errors: fn's, *stream.PermissionError,
-// *stream.TopologyError; nil when ctx ended.
+// other quickly may be skipped, the newest never; after a long outage every job comes again. Jobs that cannot be read
+// come as in List. Errors: fn's, *stream.PermissionError, *stream.TopologyError; nil when ctx ended.
 func (j *Jobs) Watch(ctx context.Context, fn func(Job) error) error {
-	seen := map[string]uint64{}
 	for wait := time.Duration(0); pause(ctx, wait); wait = watchWait {
 		var failed error
-		err := j.scan(ctx, 0, func(key string, job Job, revision uint64) error {
-			if seen[key] == revision {
-				return nil // known from before the outage
-			}
-			seen[key] = revision
+		err := j.scan(ctx, 0, func(_ string, job Job) error {
 			failed = fn(job)
 			return failed
 		})
@@ -209,15 +204,15 @@ func (j *Jobs) Watch(ctx context.Context, fn func(Job) error) error {
 }
 
 // scan hands over the jobs as they are stored, up to a sequence; 0 goes on for ever.
-func (j *Jobs) scan(ctx context.Context, last uint64, fn func(key string, job Job, revision uint64) error) error {
+func (j *Jobs) scan(ctx context.Context, last uint64, fn func(key string, job Job) error) error {
 	prefix := subjectPrefix(JobBucket)
 	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{prefix + ">"}, DeliverPolicy: jetstream.DeliverAllPolicy}
-	return j.bucket.conn.Scan(ctx, streamName(JobBucket), cfg, last, func(m jetstream.Msg, meta *jetstream.MsgMetadata) (bool, error) {
+	return j.bucket.conn.Scan(ctx, streamName(JobBucket), cfg, last, func(m jetstream.Msg, _ *jetstream.MsgMetadata) (bool, error) {
 		if m.Headers().Get(operation) != "" {
 			return true, nil
 		}
 		key := strings.TrimPrefix(m.Subject(), prefix)
 		job, _ := decodeJob(key, m.Data()) // the job says why
-		return true, fn(key, job, meta.Sequence.Stream)
+		return true, fn(key, job)
 	})
 }

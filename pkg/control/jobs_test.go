@@ -90,11 +90,11 @@ func TestAJobsLife(t *testing.T) {
 	want.State, want.Updated = control.Running, at(4)
 	stored(jobs.Change(t.Context(), job.ID, move(control.Running)))
 	refused := errors.New("refused")
-	if _, err := jobs.Change(t.Context(), job.ID, func(j *control.Job) error {
+	if got, err := jobs.Change(t.Context(), job.ID, func(j *control.Job) error {
 		j.Plan.Calls = 77
 		return refused
-	}); !errors.Is(err, refused) {
-		t.Error(err)
+	}); !errors.Is(err, refused) || got.Plan.Calls != 9 {
+		t.Errorf("%+v, %v", got.Plan, err)
 	}
 	if _, err := jobs.Change(t.Context(), job.ID, func(j *control.Job) error {
 		j.State = control.Planning // past Move
@@ -107,7 +107,7 @@ func TestAJobsLife(t *testing.T) {
 		j.Progress = control.Progress{Cursor: at(0), Calls: 8, Rows: 399, Stored: 7}
 		return j.Move(control.Done)
 	}))
-	if _, err := jobs.Change(t.Context(), job.ID, func(*control.Job) error { return nil }); !errors.Is(err, control.ErrEnded) {
+	if _, err := jobs.Change(t.Context(), job.ID, func(*control.Job) error { return refused }); !errors.Is(err, control.ErrEnded) {
 		t.Error(err)
 	}
 	for _, id := range []string{"nothing", "*", ">", "", job.ID + ".x"} {

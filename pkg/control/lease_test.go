@@ -213,6 +213,37 @@ func TestAHolderSurvivesLostAnswers(t *testing.T) {
 	}
 }
 
+func TestALeaseThatAnotherHadMeanwhileIsNotTakenAgain(t *testing.T) {
+	t.Parallel()
+	server, _ := setup(t)
+	const ttl = 3 * time.Second
+	setTTL(t, server, ttl)
+	p := startProxy(t, server.URL())
+	holder := hold(t, openLeases(t, connect(t, p.url)), source, "holder")
+	within(t, "the lease", 2*time.Second, holder.began)
+	kv, err := rawJS(t, server.URL()).KeyValue(t.Context(), control.LeaseBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.mute.Store(true)
+	muted := time.Now()
+	eventually(t, "the holder knows not whether it has renewed", func() bool { return time.Since(muted) > ttl/4+100*time.Millisecond })
+	if err := kv.Delete(t.Context(), source); err != nil {
+		t.Fatal(err)
+	}
+	another, err := kv.Create(t.Context(), source, []byte(`{"name":"next","hold":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kv.Delete(t.Context(), source, jetstream.LastRevision(another)); err != nil {
+		t.Fatal(err)
+	}
+	p.heal()
+	if err, _ := within(t, "the end", 2*ttl, holder.result); !errors.Is(err, control.ErrLeaseLost) {
+		t.Error(err)
+	}
+}
+
 func TestALeaseThatWasGivenAwayEndsTheWork(t *testing.T) {
 	t.Parallel()
 	server, conn := setup(t)
