@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -339,100 +337,5 @@ func TestTheWorksOwnErrorGoesBeforeTheLease(t *testing.T) {
 		if !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)
 		}
-	}
-}
-
-// event is one write of a lease, as the stream has it.
-type event struct {
-	key, hold string // hold is empty when the lease was given back
-}
-
-// TestHoldsNeverOverlap draws histories of taking, renewing, giving back, freezing and cutting, and reads from the stream who held each
-// lease: once another hold was stored, an earlier one never is again.
-func TestHoldsNeverOverlap(t *testing.T) {
-	t.Parallel()
-	const rounds, leases, ttl = 4, 50, 600 * time.Millisecond
-	var holds int64
-	for round := range rounds {
-		holds += histories(t, round, leases, ttl)
-	}
-	if holds < rounds*leases {
-		t.Errorf("only %d holds: the histories prove little", holds)
-	}
-}
-
-// histories draws one for each lease, over connections that are disturbed, and returns how many holds there were.
-func histories(t *testing.T, round, count int, ttl time.Duration) int64 {
-	t.Helper()
-	server, _ := setup(t)
-	setTTL(t, server, ttl)
-	proxies := make([]*proxy, 3)
-	clients := make([]*control.Leases, 3)
-	for n := range proxies {
-		proxies[n] = startProxy(t, server.URL())
-		clients[n] = openLeases(t, connect(t, proxies[n].url))
-	}
-	js := rawJS(t, server.URL())
-	editBucket(t, js, control.LeaseBucket, func(cfg *jetstream.StreamConfig) { cfg.MaxMsgsPerSubject, cfg.MaxAge = -1, ttl })
-	recorded := record(t, js)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*ttl)
-	defer cancel()
-	var group sync.WaitGroup
-	var taken atomic.Int64
-	for n := range count {
-		for c, client := range clients {
-			group.Go(func() {
-				random := seeded(round*count+n, c)
-				for ctx.Err() == nil {
-					_ = client.Hold(ctx, strconv.Itoa(n), control.Holder{}, func(ctx context.Context) error {
-						taken.Add(1)
-						wait(ctx, time.Duration(random.Int64N(int64(ttl))))
-						return nil
-					})
-				}
-			})
-		}
-	}
-	for c, p := range proxies {
-		group.Go(func() {
-			random := seeded(-round, c)
-			for ctx.Err() == nil {
-				wait(ctx, time.Duration(random.Int64N(int64(ttl))))
-				switch random.IntN(4) {
-				case 0:
-					p.deaf.Store(true)
-				case 1:
-					p.mute.Store(true)
-				case 2:
-					p.cut()
-				default:
-				}
-				wait(ctx, time.Duration(random.Int64N(int64(2*ttl))))
-				p.heal()
-			}
-		})
-	}
-	group.Wait()
-	events := recorded()
-	check(t, events)
-	t.Logf("round %d: %d holds, %d writes", round, taken.Load(), len(events))
-	return taken.Load()
-}
-
-func check(t *testing.T, events []event) {
-	t.Helper()
-	last, gone := map[string]string{}, map[string]bool{}
-	for _, e := range events {
-		before := last[e.key]
-		if e.hold == before {
-			continue
-		}
-		if e.hold != "" && gone[e.hold] {
-			t.Errorf("lease %s: hold %s comes back after another", e.key, e.hold)
-		}
-		if before != "" {
-			gone[before] = true
-		}
-		last[e.key] = e.hold
 	}
 }
