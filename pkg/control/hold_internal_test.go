@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"io"
 	"testing"
@@ -11,35 +12,61 @@ import (
 	"juliu/pkg/stream"
 )
 
-// TestAStandbyThatAdoptedInVainAsksAnew is about a standby whose first request was stored while its answer was lost: it found its record,
-// but before it could renew it the record was gone.
-func TestAStandbyThatAdoptedInVainAsksAnew(t *testing.T) {
-	t.Parallel()
+func testLeases(tb testing.TB) *Leases {
+	tb.Helper()
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	server, err := embednats.Start(t.Context(), embednats.Options{Dir: t.TempDir(), Log: log})
+	server, err := embednats.Start(tb.Context(), embednats.Options{Dir: tb.TempDir(), Log: log})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(server.Close)
-	conn, err := stream.Connect(t.Context(), stream.Config{URL: server.URL(), Name: "test"}, log)
+	tb.Cleanup(server.Close)
+	conn, err := stream.Connect(tb.Context(), stream.Config{URL: server.URL(), Name: "test"}, log)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(conn.Close)
-	if _, err := Provision(t.Context(), conn, 1); err != nil {
-		t.Fatal(err)
+	tb.Cleanup(conn.Close)
+	if _, err := Provision(tb.Context(), conn, 1); err != nil {
+		tb.Fatal(err)
 	}
-	leases, err := OpenLeases(t.Context(), conn, log)
+	leases, err := OpenLeases(tb.Context(), conn, log)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	h := newHold(leases.bucket, "main", Holder{}, log)
+	return leases
+}
+
+// A standby whose first request was stored while its answer was lost finds its record, but before it can renew it the record is gone.
+func TestAStandbyThatAdoptedInVainAsksAnew(t *testing.T) {
+	t.Parallel()
+	leases := testLeases(t)
+	h := newHold(leases.bucket, "main", Holder{}, leases.log)
 	h.revision = 4711
 	if err := h.beat(t.Context()); !errors.Is(err, errMismatch) {
 		t.Fatal(err)
 	}
 	if err := h.beat(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAMarkIsOneHold(t *testing.T) {
+	t.Parallel()
+	leases := testLeases(t)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	h := newHold(leases.bucket, "main", Holder{}, leases.log)
+	if err := h.beat(ended); err == nil || !h.unclear {
+		t.Fatal(err)
+	}
+	first := h.mark // may be stored, and may expire
+	if err := h.beat(t.Context()); err != nil || h.mark == first {
+		t.Errorf("%v, the mark %s again", err, h.mark)
+	}
+	// Then its answers are lost.
+	second, revision := h.mark, h.revision
+	h.unclear = true
+	if err := h.beat(t.Context()); err != nil || h.mark != second || h.revision <= revision {
+		t.Errorf("%v, mark %s for %s at revision %d", err, h.mark, second, h.revision)
 	}
 }
