@@ -6,6 +6,8 @@ import "time"
 type Usage struct {
 	// LastMinute is how many calls were sent within the last minute.
 	LastMinute int
+	// Latency is how long the calls answered within the last minute took on average, without their wait; 0 when there were none.
+	Latency time.Duration
 	// Allowed is how many calls a minute the client now believes to have: Configured, or less since the API refused calls.
 	Allowed int
 	// Configured is [Config.RatePerMinute].
@@ -33,6 +35,7 @@ func (c *Client) Usage() Usage {
 		if now.Sub(a.sent) < time.Minute {
 			u.LastMinute++
 		}
+		u.Latency += a.at.Sub(a.sent) / time.Duration(len(g.past))
 	}
 	for i, n := range g.sent {
 		u.Sent[Lane(i)] = n

@@ -2,6 +2,7 @@ package extractor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -27,19 +28,21 @@ import (
 	juliuv1 "juliu/proto/juliu/v1"
 )
 
-// adversary is an ERP whose orders change before each call, which takes 1 to 4 seconds of the bubble's time: it answers in the process, since
+// adversary is an ERP whose orders change before each call, which takes some seconds of the bubble's time: it answers in the process, since
 // a bubble's clock stands still while a socket is waited for.
 type adversary struct {
 	box    *sandbox.Sandbox
 	random *rand.Rand
 	most   int // changes between two calls
 	calls  int
+	// slow is the least and the most that a call takes.
+	slow [2]time.Duration
 }
 
 func (a *adversary) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.calls++
 	select {
-	case <-time.After(time.Second + time.Duration(a.random.Int64N(int64(3*time.Second)))):
+	case <-time.After(a.slow[0] + time.Duration(a.random.Int64N(int64(a.slow[1]-a.slow[0])))):
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
@@ -71,6 +74,7 @@ type ledger struct {
 	newest     map[string]record.Record
 	faults     []string
 	records    int
+	behind     time.Duration // the most that the cursor was behind when it moved
 }
 
 func (m *ledger) Checkpoint() *juliuv1.Checkpoint { return m.checkpoint }
@@ -85,6 +89,9 @@ func (m *ledger) Commit(_ context.Context, records []record.Record, next *juliuv
 	if m.checkpoint != nil && next.GetCursor().AsTime().Before(m.checkpoint.GetCursor().AsTime()) {
 		m.faults = append(m.faults, "the cursor went back")
 	}
+	if m.checkpoint.GetCursor().AsTime().Before(next.GetCursor().AsTime()) {
+		m.behind = max(m.behind, time.Since(m.checkpoint.GetCursor().AsTime()))
+	}
 	m.records += len(records)
 	m.checkpoint = proto.CloneOf(next)
 	return nil
@@ -97,17 +104,21 @@ func (m *ledger) KeepRow(context.Context, string, string, []byte, string, string
 
 // walked is one extractor's walk over an adversary, in a bubble.
 type walked struct {
-	erp    *adversary
-	client *jushuitan.Client
-	stream *ledger
-	poller *Poller
-	sweep  *Sweeper
+	erp       *adversary
+	client    *jushuitan.Client
+	stream    *ledger
+	poller    *Poller
+	sweep     *Sweeper
+	newReader func() *reader
 }
 
 func newWalk(t *testing.T, cfg sandbox.Config, most int, edit func(*Config)) *walked {
 	t.Helper()
-	w := &walked{erp: &adversary{random: rand.New(rand.NewPCG(cfg.Seed, 7)), most: most}}
-	cfg.Now, cfg.History, cfg.Faults = time.Now, 24*time.Hour, sandbox.AllFaults(0.05)
+	w := &walked{erp: &adversary{random: rand.New(rand.NewPCG(cfg.Seed, 7)), most: most, slow: [2]time.Duration{time.Second, 4 * time.Second}}}
+	cfg.Now, cfg.History = time.Now, cmp.Or(cfg.History, 24*time.Hour)
+	if cfg.RatePerMinute == 0 {
+		cfg.Faults = sandbox.AllFaults(0.05)
+	}
 	cfg.Faults.StallFor = 2 * time.Second
 	var err error
 	if w.erp.box, err = sandbox.New(cfg); err != nil {
@@ -115,7 +126,7 @@ func newWalk(t *testing.T, cfg sandbox.Config, most int, edit func(*Config)) *wa
 	}
 	if w.client, err = jushuitan.New(jushuitan.Config{
 		BaseURL: "http://erp.test", AppKey: sandbox.DefaultAppKey, AppSecret: secret.New(sandbox.DefaultAppSecret),
-		AccessToken: secret.New(sandbox.DefaultAccessToken), RatePerSecond: 1000, RatePerMinute: 60_000, Now: time.Now, HTTP: w.erp,
+		AccessToken: secret.New(sandbox.DefaultAccessToken), RatePerSecond: cmp.Or(cfg.RatePerSecond, 1000), RatePerMinute: cmp.Or(cfg.RatePerMinute, 60_000), Now: time.Now, HTTP: w.erp,
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -138,21 +149,27 @@ func (w *walked) open(t *testing.T, edit func(*Config)) {
 		Window: 24 * time.Hour, PageSize: 50, Cursor: cursorWindow, SweepEvery: time.Hour, SweepSpan: 26 * time.Hour,
 	}
 	edit(&conf)
-	known := stream.NewKnown()
-	for _, r := range w.stream.newest {
-		known.Add([]record.Record{r})
-	}
 	wr := &writer{
 		source: "main", resource: Resources()[0], filter: conf.Filter, start: conf.Start, deadLetters: w.stream, log: log, metrics: m,
-		journal: w.stream, known: known,
+		journal: w.stream, known: w.known(),
+		load: func(context.Context, time.Time) (*stream.Known, error) { return w.known(), nil },
 	}
-	reader := func() *reader {
+	w.newReader = func() *reader {
 		return &reader{
 			erp: w.client, resource: Resources()[0], source: "main", filter: conf.Filter, size: 50, settle: conf.Settle, now: time.Now, log: log, metrics: m,
 		}
 	}
-	w.poller = &Poller{cfg: conf, reader: reader(), writer: wr, log: log, metrics: m, now: time.Now, slice: conf.Window}
-	w.sweep = &Sweeper{cfg: conf, reader: reader(), writer: wr, log: log, metrics: m, now: time.Now}
+	w.poller = &Poller{cfg: conf, reader: w.newReader(), writer: wr, log: log, metrics: m, now: time.Now, slice: conf.Window}
+	w.sweep = &Sweeper{cfg: conf, reader: w.newReader(), writer: wr, log: log, metrics: m, now: time.Now}
+}
+
+// known is what is stored.
+func (w *walked) known() *stream.Known {
+	known := stream.NewKnown()
+	for _, r := range w.stream.newest {
+		known.Add([]record.Record{r})
+	}
+	return known
 }
 
 // catchUp steps until all that has settled is stored.

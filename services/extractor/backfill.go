@@ -108,11 +108,11 @@ func callsFor(rows int, span time.Duration, size int) float64 {
 	return max(1, float64(rows)/max(float64(size)-again, 1))
 }
 
-// lasts is how long a number of calls takes in the quota that is left over now; a tenth is always had.
+// lasts is how long a number of calls takes one after the other, in the quota that is left over now; a tenth of it is always had.
 func (b *Backfiller) lasts(calls float64) time.Duration {
 	usage := b.usage()
 	spare := max(usage.Allowed-usage.LastMinute, usage.Allowed/10, 1)
-	return time.Duration(calls / float64(spare) * float64(time.Minute))
+	return time.Duration(calls * float64(max(usage.Latency, time.Minute/time.Duration(spare))))
 }
 
 // decodeSpec reads what a job asks for.
