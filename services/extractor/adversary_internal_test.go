@@ -75,6 +75,8 @@ type ledger struct {
 	faults     []string
 	records    int
 	behind     time.Duration // the most that the cursor was behind when it moved
+	versions   []int64       // as they were stored
+	cursors    []time.Time   // of each commit
 }
 
 func (m *ledger) Checkpoint() *juliuv1.Checkpoint { return m.checkpoint }
@@ -84,6 +86,7 @@ func (m *ledger) Commit(_ context.Context, records []record.Record, next *juliuv
 		if old, ok := m.newest[r.Key]; ok && r.Version.Compare(old.Version) <= 0 {
 			m.faults = append(m.faults, fmt.Sprintf("order %s: version %d after %d", r.Key, r.Version.TS, old.Version.TS))
 		}
+		m.versions = append(m.versions, r.Version.TS)
 		m.newest[r.Key] = record.Record{Key: r.Key, Version: r.Version, Hash: r.Hash}
 	}
 	if m.checkpoint != nil && next.GetCursor().AsTime().Before(m.checkpoint.GetCursor().AsTime()) {
@@ -92,6 +95,7 @@ func (m *ledger) Commit(_ context.Context, records []record.Record, next *juliuv
 	if m.checkpoint.GetCursor().AsTime().Before(next.GetCursor().AsTime()) {
 		m.behind = max(m.behind, time.Since(m.checkpoint.GetCursor().AsTime()))
 	}
+	m.cursors = append(m.cursors, next.GetCursor().AsTime())
 	m.records += len(records)
 	m.checkpoint = proto.CloneOf(next)
 	return nil
