@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Proves that the service binaries carry nothing of the laboratory: neither the embedded server nor the simulator nor test code.
+# Proves that the service binaries carry nothing of the laboratory: neither the embedded server nor the simulator nor test code, and no
+# failpoint that ends a process.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +13,17 @@ for service in extractor loader; do
 		status=1
 	else
 		echo "check-links: bin/$service is clean ($(wc -l <<<"$deps") packages)"
+	fi
+done
+# The tag might come from GOFLAGS; and what is built already says it by the name of the variable.
+if go list -f '{{join .GoFiles "\n"}}' ./pkg/failpoint | grep -qx on.go; then
+	echo 'check-links: the build tag failpoint is set: unset it in GOFLAGS' >&2
+	status=1
+fi
+for binary in bin/*; do
+	if [[ -f $binary ]] && grep -q 'name:action\[:n\]' "$binary"; then
+		echo "check-links: $binary was built with the tag failpoint: make clean build" >&2
+		status=1
 	fi
 done
 exit "$status"
