@@ -11,6 +11,7 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 	"google.golang.org/protobuf/proto"
 
+	"juliu/pkg/failpoint"
 	"juliu/pkg/record"
 )
 
@@ -63,6 +64,7 @@ func (c *Conn) send(ctx context.Context, messages []*nats.Msg, subjects ...strin
 }
 
 func (c *Conn) sendBatch(ctx context.Context, messages []*nats.Msg) (*jetstreamext.BatchAck, error) {
+	failpoint.Hit("commit-before-batch")
 	// No acknowledgement of the first message: the last one's tells everything, and this saves a round trip.
 	batch, err := jetstreamext.NewBatchPublisher(c.js, jetstreamext.BatchFlowControl{})
 	if err != nil {
@@ -73,7 +75,10 @@ func (c *Conn) sendBatch(ctx context.Context, messages []*nats.Msg) (*jetstreame
 		if err := batch.AddMsg(m); err != nil {
 			return nil, err //nolint:wrapcheck // send wraps it
 		}
+		failpoint.Hit("commit-mid-batch")
 	}
+	// The commit waits when it is on its way; with a failpoint there, the server has it.
+	ctx = failpoint.Waiting(ctx, "commit-await-ack", func() { _ = c.nc.Flush() })
 	return batch.CommitMsg(ctx, messages[last]) //nolint:wrapcheck // send wraps it
 }
 
@@ -116,6 +121,12 @@ func judge(err error) (outcome, error) {
 		}
 		return refused, err
 	}
+}
+
+// answered says that the server itself told the error: the attempt is over and stored nothing.
+func answered(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api)
 }
 
 // errCodeStoreFailed is JSStreamStoreFailedF of nats-server: the stream's own limits, or its disk.

@@ -7,7 +7,8 @@ import (
 )
 
 // ErrFenced means that another extractor with the same source has committed since this one read the checkpoint. Nothing of the refused
-// commit is stored. Exit; never commit again with a newer checkpoint, which would store what the other one has stored already.
+// commit is stored, unless its answer was lost and the other one has built upon it. Exit; never commit again with a newer checkpoint,
+// which would store what the other one has stored already.
 var ErrFenced error = fencedError{}
 
 type fencedError struct{}
@@ -43,8 +44,9 @@ func (orphanedError) Error() string {
 // ExitCode is 2, bad configuration.
 func (orphanedError) ExitCode() int { return 2 }
 
-// ErrUnclear means that Commit was given up by its context before the server's answer was known: the records may or may not be stored.
-// Open the journal and the known rows again before the next commit.
+// ErrUnclear means that Commit was given up before the server's answer was known: its context ended, or after an attempt without an
+// answer the next one was refused, which the error then wraps too. The records may be stored now, later or never. Open the journal and
+// the known rows again before the next commit.
 var ErrUnclear = errors.New("commit unclear: given up before the answer was known; open the journal again")
 
 // ErrTooLarge means that a row is larger than MaxPayload and cannot be read back safely.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"juliu/pkg/failpoint"
 	"juliu/pkg/logging"
 	"juliu/pkg/record"
 	juliuv1 "juliu/proto/juliu/v1"
@@ -27,7 +28,7 @@ const (
 // concurrent use.
 type Journal struct {
 	conn     *Conn
-	stream   jetstream.Stream
+	server   server
 	resource string
 	source   string
 	subject  string // of the checkpoint
@@ -46,16 +47,26 @@ func OpenJournal(ctx context.Context, c *Conn, resource, source string) (*Journa
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{
-		conn: c, stream: s, resource: resource, source: source, subject: CheckpointSubject(resource, source), runID: rand.Text(),
-	}
-	if j.checkpoint, j.sequence, err = j.read(ctx); err != nil {
-		return nil, err
-	}
-	if err := j.refuseOrphans(ctx); err != nil {
+	j := newJournal(c, leader{Conn: c, stream: s}, resource, source)
+	if err := j.open(ctx); err != nil {
 		return nil, err
 	}
 	return j, nil
+}
+
+func newJournal(c *Conn, s server, resource, source string) *Journal {
+	return &Journal{
+		conn: c, server: s, resource: resource, source: source, subject: CheckpointSubject(resource, source), runID: rand.Text(),
+	}
+}
+
+// open learns where the source stands.
+func (j *Journal) open(ctx context.Context) error {
+	var err error
+	if j.checkpoint, j.sequence, err = j.read(ctx); err != nil {
+		return err
+	}
+	return j.refuseOrphans(ctx)
 }
 
 // refuseOrphans finds records without a checkpoint. They are always stored together, so it was lost.
@@ -63,7 +74,7 @@ func (j *Journal) refuseOrphans(ctx context.Context) error {
 	if j.checkpoint != nil {
 		return nil
 	}
-	last, err := j.conn.lastMatch(ctx, recordPrefix+Escape(j.resource)+"."+Escape(j.source)+".>")
+	last, err := j.server.last(ctx, recordPrefix+Escape(j.resource)+"."+Escape(j.source)+".>")
 	if err != nil || last == nil {
 		return err
 	}
@@ -82,8 +93,9 @@ func (j *Journal) Checkpoint() *juliuv1.Checkpoint { return j.checkpoint }
 // write, on disk.
 //
 // An answer that does not come is resolved by reading the checkpoint back and, when it is still the old one, sending the same commit
-// again, until ctx ends; then the error is ErrUnclear. Other errors mean that nothing is stored: ErrFenced, ErrCheckpointLost
-// (both for good), ErrFull, ErrTooLarge, *PermissionError, *TopologyError.
+// again, until ctx ends or the server refuses it; then the error is ErrUnclear, because the first one may arrive yet. Other errors mean
+// that nothing is stored: ErrCheckpointLost (for good), ErrFull, ErrTooLarge, *PermissionError, *TopologyError; and ErrFenced (for
+// good), but for a commit whose answer was lost and upon which another extractor has built since.
 func (j *Journal) Commit(ctx context.Context, records []record.Record, next *juliuv1.Checkpoint) error {
 	if j.broken != nil {
 		return j.broken
@@ -96,7 +108,7 @@ func (j *Journal) Commit(ctx context.Context, records []record.Record, next *jul
 			return fmt.Errorf("commit: a record of %s of %s in the journal of %s of %s", r.Resource, r.Source, j.resource, j.source)
 		}
 	}
-	messages, err := j.conn.encode(ctx, records)
+	messages, err := j.server.encode(ctx, records)
 	if err != nil {
 		return err
 	}
@@ -148,15 +160,21 @@ func (j *Journal) store(ctx context.Context, messages []*nats.Msg, c *juliuv1.Ch
 	// A refused right may be told between two attempts, so the commit as a whole listens for it.
 	ctx, done := j.conn.calls.follow(ctx, subjects...)
 	defer done()
+	unanswered := false // an earlier attempt may be on its way yet
 	for wait := firstWait; ; wait = min(2*wait, longWait) {
-		sequence, err := j.conn.send(ctx, messages, subjects...)
+		sequence, err := j.server.send(ctx, messages, subjects...)
 		if err == nil {
+			failpoint.Hit("commit-after-ack")
 			return sequence, nil
 		}
 		meaning, err := judge(err)
+		if meaning == refused && unanswered {
+			return 0, fmt.Errorf("%w: %w", ErrUnclear, err)
+		}
 		if meaning == refused {
 			return 0, fmt.Errorf("commit: %w", err)
 		}
+		unanswered = unanswered || !answered(err)
 		j.conn.log.WithError(err).WithField(logging.Commit, c.GetCommit()).Warn("commit unclear; reading the checkpoint back")
 		stored, sequence, err := j.readBack(ctx)
 		if err != nil {
@@ -195,14 +213,10 @@ func (j *Journal) readBack(ctx context.Context) (*juliuv1.Checkpoint, uint64, er
 
 // read is the last checkpoint and its sequence as the stream's leader has them; nil and 0 when there is none.
 func (j *Journal) read(ctx context.Context) (*juliuv1.Checkpoint, uint64, error) {
-	ctx, done := j.conn.calls.ask(ctx, apiPrefix+"STREAM.MSG.GET."+Stream)
-	defer done()
-	m, err := j.stream.GetLastMsgForSubject(ctx, j.subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, 0, nil
-	}
-	if err != nil {
-		return nil, 0, j.conn.explain(ctx, "read the checkpoint", err)
+	m, err := j.server.last(ctx, j.subject)
+	failpoint.Hit("checkpoint-read")
+	if err != nil || m == nil {
+		return nil, 0, err
 	}
 	c := &juliuv1.Checkpoint{}
 	if err := proto.Unmarshal(m.Data, c); err != nil {

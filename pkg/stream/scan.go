@@ -125,11 +125,5 @@ func (c *Conn) lastMatch(ctx context.Context, filter string) (*jetstream.RawStre
 	if err != nil {
 		return nil, err
 	}
-	ctx, done := c.calls.begin(ctx, apiPrefix+"STREAM.MSG.GET."+Stream)
-	defer done()
-	m, err := s.GetLastMsgForSubject(ctx, filter)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil //nolint:nilnil // none is an answer
-	}
-	return m, c.explain(ctx, "look up the last message of "+filter, err)
+	return leader{Conn: c, stream: s}.last(ctx, filter)
 }
