@@ -13,6 +13,8 @@ DATE    := $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%
 LDFLAGS := -s -w -X juliu/pkg/process.version=$(VERSION) -X juliu/pkg/process.commit=$(COMMIT) -X juliu/pkg/process.date=$(DATE)
 GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+# The packages whose tests have a long form, which JULIU_LONG asks for.
+LONG    := ./pkg/stream ./services/extractor
 # What `make run` passes to `juliu up`, e.g. make run ARGS='--for 1m --sink jsonl'.
 ARGS    ?=
 
@@ -32,6 +34,11 @@ run: ## Run everything in one process, against the sandbox unless JST_BASE_URL i
 .PHONY: test
 test: ## Run every test with the race detector, the container tests too where Docker is there
 	go test -race -shuffle=on ./...
+
+.PHONY: test-long
+test-long: ## Run the long forms of the property, model and kill tests
+	JULIU_LONG=1 go test -race -timeout 60m $(LONG)
+	JULIU_LONG=1 go test -race -timeout 10m -tags failpoint ./pkg/failpoint ./pkg/stream -run '^(TestTheStepNamed|TestAProcessKilled)'
 
 .PHONY: lint
 lint: ## Check the code against .golangci.yml
