@@ -13,9 +13,6 @@ import (
 	"juliu/pkg/jushuitan"
 )
 
-// long says that the tests with a long form run it: make test-long.
-func long() bool { return os.Getenv("JULIU_LONG") != "" }
-
 // week is the longest span that the vendor answers.
 const week = 7 * 24 * time.Hour
 
@@ -236,7 +233,7 @@ func queries(t *testing.T) []string {
 	for _, instant := range instants() {
 		now := instant.Local()
 		w, ok := planWindow(position{cursor: now.Add(-time.Hour), readAt: now.Add(-time.Minute)}, now, true, limits())
-		body, err := json.Marshal(salesOutQuery(Filter{}, w, 1, 50))
+		body, err := json.Marshal(salesOutQuery(Ask{Window: w, Page: 1, Size: 50}))
 		if err != nil || !ok {
 			t.Fatal(ok, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"juliu/pkg/failpoint"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/logging"
 	"juliu/pkg/record"
@@ -147,6 +148,7 @@ func (r *reader) page(ctx context.Context, a Ask) (jushuitan.Page, []row, error)
 	if err != nil {
 		return jushuitan.Page{}, nil, fmt.Errorf("read page %d of %v: %w", a.Page, a, err)
 	}
+	failpoint.Hit("page-read")
 	r.calls++
 	r.metrics.calls.Inc()
 	r.metrics.pages.Add(1)

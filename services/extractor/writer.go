@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"juliu/pkg/failpoint"
 	"juliu/pkg/logging"
 	"juliu/pkg/record"
 	"juliu/pkg/stream"
@@ -109,6 +110,7 @@ func (w *writer) commit(ctx context.Context, chunk []record.Record, last bool, h
 	if err := w.journal.Commit(ctx, chunk, next); err != nil {
 		return fmt.Errorf("commit %d records of the %s lane: %w", len(chunk), h.lane, err)
 	}
+	failpoint.Hit("haul-committed")
 	w.known.Add(chunk)
 	var newest time.Time
 	if len(chunk) > 0 {

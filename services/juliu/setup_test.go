@@ -12,14 +12,21 @@ import (
 	"time"
 )
 
-// build compiles the three programs once.
+// failing is the extractor that can be ended at a named step.
+const failing = "extractor-failing"
+
+// build compiles the programs once.
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "juliu-bin")
 	if err != nil {
 		return "", err
 	}
-	for _, name := range []string{"extractor", "loader", "juliu"} {
-		out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), "juliu/services/"+name+"/cmd/"+name).CombinedOutput()
+	for _, name := range []string{"extractor", "loader", "juliu", failing} {
+		tags, service := "", name
+		if name == failing {
+			tags, service = "failpoint", "extractor"
+		}
+		out, err := exec.Command("go", "build", "-tags", tags, "-o", filepath.Join(dir, name), "juliu/services/"+service+"/cmd/"+service).CombinedOutput()
 		if err != nil {
 			return "", errors.New(string(out))
 		}

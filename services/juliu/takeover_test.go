@@ -3,6 +3,7 @@ package juliu_test
 import (
 	"context"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http/httptest"
 	"os"
@@ -96,14 +97,14 @@ func (p *pair) start() {
 		if e != nil && !e.over() {
 			continue
 		}
-		p.running[i] = p.extract(p.env)
+		p.running[i] = p.extract("extractor", p.env)
 	}
 }
 
 // extract starts one extractor.
-func (p *pair) extract(env map[string]string) *extracting {
+func (p *pair) extract(name string, env map[string]string) *extracting {
 	p.t.Helper()
-	e := &extracting{program: command(context.WithoutCancel(p.t.Context()), p.t, env, "extractor"), ended: make(chan struct{})}
+	e := &extracting{program: command(context.WithoutCancel(p.t.Context()), p.t, env, name), ended: make(chan struct{})}
 	if err := e.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -278,6 +279,40 @@ func TestAZombieStoresNothing(t *testing.T) {
 			t.Errorf("after the zombie woke, run %s commits in place of %s", now, next)
 		}
 		p.start() // a zombie that was fenced has ended
+	}
+	p.prove()
+}
+
+// SIGKILL at each named step of reading and committing, at its first time and at a later one: whoever comes next goes on without a gap, and
+// stores nothing twice.
+func TestAKillAtAnyStepLosesNothing(t *testing.T) {
+	t.Parallel()
+	steps := []string{
+		"checkpoint-read", "page-read", "commit-before-batch", "commit-mid-batch", "commit-await-ack", "commit-after-ack", "haul-committed",
+	}
+	times := 1
+	if long() {
+		times = 10
+	}
+	p := newPair(t)
+	for range times {
+		for _, step := range steps {
+			env := maps.Clone(p.env)
+			env["FAILPOINT"] = step + ":kill:" + strconv.Itoa(1+rand.N(3))
+			if step == "checkpoint-read" {
+				env["FAILPOINT"] = step + ":kill"
+			}
+			before := p.last()
+			e := p.extract(failing, env)
+			p.running[0] = e
+			p.until("it dies at "+step, e.over)
+			if code := e.cmd.ProcessState.ExitCode(); code != -1 {
+				t.Fatalf("at %s it ended with code %d:\n%s", step, code, e.out)
+			}
+			if now := p.last(); now.cursor.Before(before.cursor) {
+				t.Errorf("after a kill at %s the cursor went back from %v to %v", step, before.cursor, now.cursor)
+			}
+		}
 	}
 	p.prove()
 }
