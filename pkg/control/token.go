@@ -26,7 +26,7 @@ type Token struct {
 	Claim *Claim
 }
 
-// Claim is saved before a token is refreshed. One that is found later says that the answer of that refresh was lost.
+// Claim is saved while a process refreshes the token, so that others wait. One that outlives its process is taken over after a minute.
 type Claim struct {
 	// Holder is who refreshes, as in Holder.Name.
 	Holder string `json:"holder"`

@@ -24,6 +24,7 @@ func (c *Client) Usage() Usage {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
+	g.forget(now)
 	u := Usage{
 		LastMinute: g.flying,
 		Allowed:    g.minute.at(now),

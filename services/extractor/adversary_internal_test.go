@@ -160,7 +160,7 @@ func (w *walked) open(t *testing.T, edit func(*Config)) {
 	}
 	w.newReader = func() *reader {
 		return &reader{
-			erp: w.client, resource: Resources()[0], source: "main", filter: conf.Filter, size: 50, settle: conf.Settle, now: time.Now, log: log, metrics: m,
+			erp: w.client, resource: Resources()[0], source: "main", filter: conf.Filter, size: conf.PageSize, settle: conf.Settle, now: time.Now, log: log, metrics: m,
 		}
 	}
 	w.poller = &Poller{cfg: conf, reader: w.newReader(), writer: wr, log: log, metrics: m, now: time.Now, slice: conf.Window}

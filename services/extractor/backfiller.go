@@ -16,9 +16,6 @@ import (
 	"juliu/pkg/logging"
 )
 
-// backfill is the name of the lane in logs and metrics.
-const backfill = "backfill"
-
 // Jobs are the jobs that operators ask for.
 type Jobs interface {
 	Watch(ctx context.Context, fn func(control.Job) error) error
@@ -85,13 +82,17 @@ func (b *Backfiller) next() (control.Job, bool) {
 		return control.Job{}, false
 	}
 	return slices.MinFunc(waiting, func(a, b control.Job) int {
-		planning := func(j control.Job) int {
-			if j.State == control.Planning {
-				return 0
+		later := func(yes bool) int {
+			if yes {
+				return 1
 			}
-			return 1
+			return 0
 		}
-		return cmp.Or(cmp.Compare(planning(a), planning(b)), a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(
+			cmp.Compare(later(a.Problem != ""), later(b.Problem != "")), // one in trouble does not stop the others
+			cmp.Compare(later(a.State != control.Planning), later(b.State != control.Planning)),
+			a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID),
+		)
 	}), true
 }
 
@@ -104,7 +105,7 @@ func (b *Backfiller) work(intake, work context.Context) error {
 			b.sleep(intake, time.Second)
 			continue
 		}
-		err := b.carryOut(onLane(intake), work, job)
+		err := b.carryOut(jushuitan.WithLane(intake, jushuitan.Backfill), work, job)
 		switch {
 		case intake.Err() != nil:
 			return nil //nolint:nilerr // a stop was asked for, and the error is its echo
@@ -176,62 +177,4 @@ func (b *Backfiller) carryOut(intake, work context.Context, job control.Job) err
 func refused(err error) bool {
 	e, ok := errors.AsType[*jushuitan.Error](err)
 	return ok && (e.Kind == jushuitan.BadParameter || e.Kind == jushuitan.UnknownShop)
-}
-
-// errHalted means that an operator paused or cancelled the job, or that another process ended it.
-var errHalted = errors.New("the job was halted")
-
-// progress notes how far a job is; at its end it is done. What was stored while an operator paused it is noted too.
-func (b *Backfiller) progress(ctx context.Context, id string, p control.Progress, end bool) error {
-	paused := false
-	err := b.change(ctx, id, func(j *control.Job) error {
-		paused = j.State == control.Paused
-		if !paused && j.State != control.Running {
-			return errHalted
-		}
-		j.Progress, j.Problem = p, ""
-		if end && !paused {
-			j.Progress.Remaining = 0
-			return j.Move(control.Done)
-		}
-		return nil
-	})
-	if err == nil && paused {
-		return errHalted
-	}
-	return err
-}
-
-// fail ends a job that can never be carried out.
-func (b *Backfiller) fail(ctx context.Context, id string, cause error) error {
-	b.log.WithError(cause).WithField(logging.Job, id).Warn("the backfill failed")
-	return b.change(ctx, id, func(j *control.Job) error {
-		j.Problem = cause.Error()
-		return j.Move(control.Failed)
-	})
-}
-
-// tell notes why a job waits. That it could not be noted is no further trouble.
-func (b *Backfiller) tell(ctx context.Context, id string, cause error) {
-	_ = b.change(ctx, id, func(j *control.Job) error {
-		j.Problem = cause.Error()
-		return nil
-	})
-}
-
-// change changes a job and remembers it as it is then.
-func (b *Backfiller) change(ctx context.Context, id string, edit func(*control.Job) error) error {
-	job, err := b.jobs.Change(ctx, id, edit)
-	if errors.Is(err, control.ErrEnded) || errors.Is(err, control.ErrNoJob) {
-		b.mu.Lock()
-		delete(b.known, id)
-		b.mu.Unlock()
-		return errHalted
-	}
-	if job.ID != "" {
-		b.mu.Lock()
-		b.known[id] = job
-		b.mu.Unlock()
-	}
-	return err
 }

@@ -22,7 +22,7 @@ type Environment struct {
 	Interval     string `default:"15s"   desc:"wait between two looks when all is read"                                             envconfig:"EXTRACTOR_INTERVAL"`
 	Settle       string `default:"30s"   desc:"how far behind now a window ends"                                                    envconfig:"EXTRACTOR_SETTLE"`
 	Overlap      string `default:"5m"    desc:"how far a window reaches back, for changes that become visible late"                 envconfig:"EXTRACTOR_OVERLAP"`
-	Window       string `default:"24h"   desc:"longest window, at most 167h; deep ones are split by themselves"                     envconfig:"EXTRACTOR_WINDOW"`
+	Window       string `default:"24h"   desc:"how much is asked for at once, at most 167h"                                            envconfig:"EXTRACTOR_WINDOW"`
 	SweepEvery   string `default:"1h"    desc:"how often the past is read again for what showed late; 0s for never"                 envconfig:"EXTRACTOR_SWEEP_EVERY"`
 	SweepSpan    string `default:"24h"   desc:"how far back a sweep reads"                                                          envconfig:"EXTRACTOR_SWEEP_SPAN"`
 	PageSize     string `default:"50"    desc:"rows a page, at most 50"                                                             envconfig:"EXTRACTOR_PAGE_SIZE"`
@@ -145,10 +145,10 @@ func (env Environment) parse(p *setting.Parser, now time.Time) Config {
 
 func (env Environment) filter(p *setting.Parser) Filter {
 	f := Filter{
-		Status:       p.OneOf("EXTRACTOR_STATUS", env.Status, "all", "WaitConfirm", "Confirmed", "Delete", "Cancelled", "OuterConfirming", "Archive"),
+		Status:       p.OneOf("EXTRACTOR_STATUS", env.Status, statuses()...),
 		OfflineShops: p.Bool("EXTRACTOR_OFFLINE_SHOPS", env.OfflineShops),
 	}
-	if f.Status == "all" {
+	if f.Status == allStatuses {
 		f.Status = ""
 	}
 	if env.ShopID != "" || f.OfflineShops {

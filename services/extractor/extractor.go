@@ -1,9 +1,11 @@
-// Package extractor takes orders from the ERP to the stream: it plans a window of modification time, reads its pages while they move,
-// drops what is stored already, and commits the rest together with the checkpoint in one fenced act.
+// Package extractor takes orders from the ERP to the stream. Lanes read: the live one follows what changes, by windows of modification time
+// or by row version; the sweep reads the past again; backfills read what an operator asks for. One writer drops what is stored
+// already and commits the rest together with the checkpoint in one fenced act.
 //
 // It promises that every order version which a complete read of a window showed is on the stream before the checkpoint moves past
-// that window, that for one order the stream never goes back to an older version, and that an equal row is stored once. Two extractors
-// of one source cannot both write: the server refuses the second, which ends with exit code 3.
+// that window, that for one order the stream never goes back to an older version, and that an equal row is stored once. Of several
+// extractors of one source one reads, by a lease; the others stand by. Should two believe that they hold it, the server refuses the commit
+// of the second, which ends with exit code 3.
 package extractor
 
 import (
@@ -107,23 +109,24 @@ func (e *Extractor) Run(intake, work context.Context) error {
 func (e *Extractor) lead(intake, work context.Context) error {
 	e.metrics.leading.Set(1)
 	defer e.metrics.leading.Set(0)
-	group, ctx := errgroup.WithContext(intake)
-	tokens, err := openKeeper(ctx, keeperDeps{
+	tokens, err := openKeeper(intake, keeperDeps{
 		client: e.deps.ERP, store: e.deps.Tokens, log: e.deps.Log, metrics: e.tokens, now: e.deps.Now,
 		source: e.cfg.Source, holder: e.deps.Holder.Name, erp: e.cfg.ERP,
 	})
 	if err != nil {
 		return err
 	}
-	group.Go(func() error { tokens.run(ctx); return nil })
+	lanes := []lane{func(intake, _ context.Context) error { tokens.run(intake); return nil }}
 	for _, resource := range Resources() {
-		lanes, err := e.open(ctx, resource, tokens)
+		more, err := e.open(intake, resource, tokens)
 		if err != nil {
 			return err
 		}
-		for _, run := range lanes {
-			group.Go(func() error { return run(ctx, work) })
-		}
+		lanes = append(lanes, more...)
+	}
+	group, ctx := errgroup.WithContext(intake)
+	for _, run := range lanes {
+		group.Go(func() error { return run(ctx, work) })
 	}
 	return group.Wait() //nolint:wrapcheck // our own
 }

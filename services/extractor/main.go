@@ -24,7 +24,7 @@ const Grace = 10 * time.Second
 const Help = `extractor polls Jushuitan (聚水潭) and stores each order on a NATS JetStream stream, orders and checkpoint as one atomic act.
 
 Settings come from the environment; docs/configuration.md lists them all. Needed: JST_APP_KEY, JST_APP_SECRET, JST_ACCESS_TOKEN, and on the
-first start EXTRACTOR_START, e.g. 720h. The streams are created beforehand by 'juliu provision'.
+first start EXTRACTOR_START, e.g. 720h. Streams and buckets are created beforehand by 'juliu provision'.
 
 Exit codes: 0 stopped as asked, 1 failed, 2 bad configuration, 3 another extractor of the same source has taken over.
 `

@@ -19,7 +19,10 @@ type metrics struct {
 	lateness                                                            *prometheus.HistogramVec
 	cursor, newestModified, leading                                     prometheus.Gauge
 
-	pages, storedCount, newestUnix, cursorUnix, lookUnix atomic.Int64
+	// proven: a page was read, so the settings were right once.
+	proven atomic.Bool
+
+	storedCount, newestUnix, cursorUnix, lookUnix atomic.Int64
 }
 
 func newMetrics(reg prometheus.Registerer, usage func() jushuitan.Usage) (*metrics, error) {
@@ -60,6 +63,14 @@ func newMetrics(reg prometheus.Registerer, usage func() jushuitan.Usage) (*metri
 	quota := func(name, help string, value func(jushuitan.Usage) int) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "juliu", Subsystem: "extractor", Name: name, Help: help},
 			func() float64 { return float64(value(usage())) })
+	}
+	for lane := jushuitan.Live; lane <= jushuitan.Audit; lane++ {
+		if err := reg.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "juliu", Subsystem: "extractor", Name: "calls_total", Help: "Calls of the ERP sent, by lane.",
+			ConstLabels: prometheus.Labels{"lane": lane.String()},
+		}, func() float64 { return float64(usage().Sent[lane]) })); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
 	}
 	for _, c := range []prometheus.Collector{
 		quota("quota_used", "Calls sent within the last minute.", func(u jushuitan.Usage) int { return u.LastMinute }),

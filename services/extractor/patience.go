@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,17 +59,28 @@ func (p *patience) judge(err error) (time.Duration, error) {
 		if p.proven() {
 			tries = triesLater
 		}
-		if p.refused >= tries {
-			return 0, fmt.Errorf("%w; %s", err, refusal.Remedy())
-		}
-		wait = max(wait, refusal.RetryAfter)
 		remedy = refusal.Remedy()
+		switch {
+		case p.refused >= tries && refusal.Kind == jushuitan.TokenExpired:
+			return 0, err // the keeper of the token has said what to do
+		case p.refused >= tries:
+			return 0, fmt.Errorf("%w; %s", err, remedy)
+		case tooFast(refusal):
+			wait = 0 // the client holds the next call itself
+		default:
+			wait = max(wait, refusal.RetryAfter)
+		}
 		p.failures.WithLabelValues(string(refusal.Kind)).Inc()
 	} else {
 		p.failures.WithLabelValues("other").Inc()
 	}
 	p.log.WithError(err).WithFields(logrus.Fields{logging.Wait: wait.Round(time.Millisecond).String(), logging.Remedy: remedy}).Warn("extraction waits")
 	return wait, nil
+}
+
+// tooFast says that the ERP refused a call for the number of calls.
+func tooFast(e *jushuitan.Error) bool {
+	return e.Kind == jushuitan.RateLimitedSecond || e.Kind == jushuitan.RateLimitedMinute || e.HTTPStatus == http.StatusTooManyRequests
 }
 
 // final says that waiting cannot help: the clocks are apart, the error names its own exit code (fenced, no rights, wrong topology), or

@@ -12,6 +12,25 @@ import (
 	"juliu/pkg/stream"
 )
 
+// The client holds the next call itself after it was refused for the number of calls: to wait on top of that would make the orders late.
+func TestPatienceLeavesTheWaitForTheQuotaToTheClient(t *testing.T) {
+	t.Parallel()
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	m, err := newMetrics(prometheus.NewRegistry(), func() jushuitan.Usage { return jushuitan.Usage{} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := patience{log: log, failures: m.failures, proven: func() bool { return true }}
+	for _, refusal := range []*jushuitan.Error{
+		{Kind: jushuitan.RateLimitedSecond, Code: 199}, {Kind: jushuitan.RateLimitedMinute, Code: 200}, {Kind: jushuitan.HTTPStatus, HTTPStatus: 429},
+	} {
+		if wait, err := p.judge(refusal); wait != 0 || err != nil {
+			t.Errorf("%v: waits %v, %v", refusal, wait, err)
+		}
+	}
+}
+
 func TestPatience(t *testing.T) {
 	t.Parallel()
 	refusal := &jushuitan.Error{Kind: jushuitan.TokenExpired, Code: 100}

@@ -8,6 +8,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"juliu/pkg/jushuitan"
 	juliuv1 "juliu/proto/juliu/v1"
 )
 
@@ -27,12 +28,9 @@ type Poller struct {
 	current bool
 }
 
-// live is the name of the lane in logs and metrics.
-const live = "live"
-
 // Run reads and stores until intake ends, and returns nil then, or the error that no waiting cures.
 func (p *Poller) Run(intake, work context.Context) error {
-	patience := patience{log: p.log, failures: p.metrics.failures, proven: func() bool { return p.metrics.pages.Load() > 0 }}
+	patience := patience{log: p.log, failures: p.metrics.failures, proven: p.metrics.proven.Load}
 	for intake.Err() == nil {
 		current, err := p.Step(intake, work)
 		if intake.Err() != nil && !coded(err) {
@@ -132,7 +130,7 @@ func positionOf(c *juliuv1.Checkpoint, start time.Time) position {
 // store hands a window's rows to the writer; the cursor moves with the last commit.
 func (p *Poller) store(ctx context.Context, rows []row, w Window, at position) error {
 	_, err := p.writer.store(ctx, haul{
-		lane: live, rows: rows, filter: p.cfg.Filter, window: w, fresh: p.current,
+		lane: jushuitan.Live, rows: rows, filter: p.cfg.Filter, window: w, fresh: p.current,
 		next: func(c *juliuv1.Checkpoint) {
 			c.Cursor, c.ReadAt = timestamppb.New(at.cursor), nil
 			if !at.readAt.IsZero() {

@@ -38,6 +38,18 @@ type Ask struct {
 	Page, Size int
 }
 
+// String names what is asked for, without values that identify orders.
+func (a Ask) String() string {
+	switch {
+	case a.Window.span() > 0:
+		return a.Window.String()
+	case a.StartTS != 0:
+		return fmt.Sprintf("row versions from %d", a.StartTS)
+	default:
+		return fmt.Sprintf("%d orders by number", len(a.Keys)+len(a.SoIDs))
+	}
+}
+
 // Filter narrows what is stored.
 type Filter struct {
 	// Status stores orders from the moment that they have come as far as this one of the vendor's statuses; "" stores all.
@@ -50,7 +62,7 @@ type Filter struct {
 
 // String is the filter in a form to compare, e.g. "status=Confirmed shop=4711".
 func (f Filter) String() string {
-	text := "status=" + cmp.Or(f.Status, "all")
+	text := "status=" + cmp.Or(f.Status, allStatuses)
 	if f.ShopID != nil {
 		text += fmt.Sprintf(" shop=%d", *f.ShopID)
 	}
@@ -58,6 +70,14 @@ func (f Filter) String() string {
 		text += " offline"
 	}
 	return text
+}
+
+// allStatuses is the choice of every order.
+const allStatuses = "all"
+
+// statuses are what can be chosen: all, or one of the vendor's statuses.
+func statuses() []string {
+	return []string{allStatuses, "WaitConfirm", "OuterConfirming", "Confirmed", "Cancelled", "Archive", "Delete"}
 }
 
 // wants tells whether an order of a status has come as far as the filter asks. All statuses are read and this is decided here: a query for

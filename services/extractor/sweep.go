@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -13,9 +15,6 @@ import (
 	"juliu/pkg/logging"
 	juliuv1 "juliu/proto/juliu/v1"
 )
-
-// sweep is the name of the lane in logs and metrics.
-const sweep = "sweep"
 
 // sweepRetry is how long a sweep that failed waits before it goes on.
 const sweepRetry = time.Minute
@@ -85,7 +84,7 @@ func (s *Sweeper) sweep(intake, work context.Context) error {
 		if err != nil {
 			return err
 		}
-		late, err := s.writer.store(work, haul{lane: sweep, rows: rows, filter: s.cfg.Filter, window: read, fresh: true})
+		late, err := s.writer.store(work, haul{lane: jushuitan.Sweep, rows: rows, filter: s.cfg.Filter, window: read, fresh: true})
 		if err != nil {
 			return err
 		}
@@ -96,7 +95,7 @@ func (s *Sweeper) sweep(intake, work context.Context) error {
 		s.found, s.resolved = s.found+late, s.resolved+back
 		s.rest.Begin = read.End
 	}
-	_, err := s.writer.store(work, haul{lane: sweep, next: func(c *juliuv1.Checkpoint) { c.SweptAt = timestamppb.New(s.began) }})
+	_, err := s.writer.store(work, haul{lane: jushuitan.Sweep, next: func(c *juliuv1.Checkpoint) { c.SweptAt = timestamppb.New(s.began) }})
 	if err != nil {
 		return err
 	}
@@ -140,7 +139,7 @@ func (s *Sweeper) resolve(intake, work context.Context, w Window, rows []row) (i
 	}
 	stored := 0
 	for _, archive := range []bool{false, true} {
-		for _, keys := range chunks(missing, maxNames) {
+		for keys := range slices.Chunk(slices.Sorted(maps.Keys(missing)), min(maxNames, s.reader.size)) {
 			_, rows, err := s.reader.page(jushuitan.WithLane(intake, jushuitan.Repair), Ask{Keys: keys, Archive: archive, Page: 1})
 			if err != nil && !errors.Is(err, ErrHollow) {
 				return stored, err
@@ -148,7 +147,7 @@ func (s *Sweeper) resolve(intake, work context.Context, w Window, rows []row) (i
 			for _, row := range rows {
 				delete(missing, row.Key)
 			}
-			n, err := s.writer.store(work, haul{lane: sweep, rows: rows, filter: s.cfg.Filter})
+			n, err := s.writer.store(work, haul{lane: jushuitan.Repair, rows: rows, filter: s.cfg.Filter})
 			if err != nil {
 				return stored, err
 			}
@@ -157,17 +156,4 @@ func (s *Sweeper) resolve(intake, work context.Context, w Window, rows []row) (i
 	}
 	s.metrics.gone.Add(float64(len(missing)))
 	return stored, nil
-}
-
-// chunks are the keys of a set in lists of at most n.
-func chunks(set map[string]struct{}, n int) [][]string {
-	var lists [][]string
-	for key := range set {
-		if last := len(lists) - 1; last >= 0 && len(lists[last]) < n {
-			lists[last] = append(lists[last], key)
-			continue
-		}
-		lists = append(lists, append(make([]string, 0, n), key))
-	}
-	return lists
 }

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"juliu/pkg/jushuitan"
 	juliuv1 "juliu/proto/juliu/v1"
 )
 
@@ -104,8 +105,11 @@ func (w *tsWalk) run(intake, work context.Context, from int64) (int, error) {
 		if err != nil {
 			return seen, err
 		}
-		more := len(rows) >= p.reader.size || page.HasNext != nil && *page.HasNext && len(rows) > 0
-		end := !more || highest == from
+		more := len(rows) >= pageSize(page, p.reader.size) || page.HasNext != nil && *page.HasNext && len(rows) > 0
+		if more && highest == from {
+			return seen, ErrStuck
+		}
+		end := !more
 		if err := w.store(work, rows, max(w.at, highest), end); err != nil || end {
 			return seen, err
 		}
@@ -144,7 +148,7 @@ func (w *tsWalk) store(ctx context.Context, rows []row, at int64, end bool) erro
 		w.mark()
 	}
 	_, err := p.writer.store(ctx, haul{
-		lane: live, rows: rows, filter: p.cfg.Filter, fresh: p.current,
+		lane: jushuitan.Live, rows: rows, filter: p.cfg.Filter, fresh: p.current,
 		next: func(c *juliuv1.Checkpoint) {
 			c.Version, c.Marks = at, w.marks
 			cursor := w.began.Add(-p.cfg.Settle).Truncate(time.Second)

@@ -111,7 +111,7 @@ func TestTheWholeLifeOfAShippedOrderReachesTheStream(t *testing.T) {
 func TestSweepResolvesOrdersThatNoWindowShows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWalk(t, sandbox.Config{Seed: 5, Orders: 1500, HideArchived: true}, 10, asIs)
+		w := newWalk(t, sandbox.Config{Seed: 5, Orders: 1500, HideArchived: true}, 10, func(c *Config) { c.PageSize = 7 }) // no more than that are shown at once
 		w.catchUp(t)
 		w.goOn(t, 20*time.Minute)
 		w.rest(t)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"time"
+
+	"juliu/pkg/logging"
 )
 
 const (
@@ -23,8 +25,8 @@ const (
 // (late commits) slide others the other way, and the order of equal times may change: so a pass whose count moved proves nothing, and
 // the window is halved, down to a single page, which one call reads whole.
 func (r *reader) walk(ctx context.Context, w Window) ([]row, Window, error) {
-	if !r.unordered {
-		w = w.first(minSpan)
+	if !r.unordered && r.disorder == 0 {
+		w = w.first(minSpan) // seek found no more than that too long for a page
 	}
 	for {
 		p, err := r.pass(ctx, w)
@@ -74,4 +76,10 @@ func (r *reader) insist(ctx context.Context, w Window, last *pass) ([]row, bool,
 	}
 	r.doubt(w, "these rows did not come to rest")
 	return all, true, nil
+}
+
+// doubt counts and logs a window whose count and rows disagree.
+func (r *reader) doubt(w Window, text string) {
+	r.metrics.doubtful.Inc()
+	r.log.WithFields(windowFields(w)).WithField(logging.Reason, text).Warn("a window's count and rows disagree")
 }

@@ -44,9 +44,18 @@ type position struct {
 // time.
 func (c Config) reach() time.Duration { return 2*c.Overlap + c.Settle }
 
-// memory is how far behind the cursor it must be known what is stored: as far as a look back or a sweep reads again, and a margin, because a
-// record may be stamped by the stream a little before the ERP's own time, by as much as the clocks may differ.
-func (c Config) memory() time.Duration { return max(c.reach(), c.SweepSpan) + 5*time.Minute }
+// clockMargin is how much further back than what is read it must be known what is stored: a record may be stamped by the stream a little
+// before the ERP's own time, by as much as the clocks may differ.
+const clockMargin = 5 * time.Minute
+
+// memory is how far behind the cursor it must be known what is stored: as far as a look back or a sweep reads again.
+func (c Config) memory() time.Duration {
+	span := c.reach()
+	if c.SweepEvery > 0 {
+		span = max(span, c.SweepSpan)
+	}
+	return span + clockMargin
+}
 
 // lookBack remembers the last time that the past was read again.
 type lookBack struct {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"juliu/pkg/failpoint"
+	"juliu/pkg/jushuitan"
 	"juliu/pkg/logging"
 	"juliu/pkg/record"
 	"juliu/pkg/stream"
@@ -53,7 +54,7 @@ type writer struct {
 
 // haul is what a lane brings: rows, the window that they are from, and what the checkpoint becomes when all of them are stored.
 type haul struct {
-	lane   string
+	lane   jushuitan.Lane
 	rows   []row
 	filter Filter
 	window Window
@@ -101,6 +102,7 @@ func (w *writer) commit(ctx context.Context, chunk []record.Record, last bool, h
 		next = proto.CloneOf(c)
 	}
 	next.Filter = w.filter.String()
+	next.WindowBegin, next.WindowEnd = nil, nil
 	if h.window.span() > 0 {
 		next.WindowBegin, next.WindowEnd = timestamppb.New(h.window.Begin), timestamppb.New(h.window.End)
 	}
@@ -108,7 +110,7 @@ func (w *writer) commit(ctx context.Context, chunk []record.Record, last bool, h
 		h.next(next)
 	}
 	if err := w.journal.Commit(ctx, chunk, next); err != nil {
-		return fmt.Errorf("commit %d records of the %s lane: %w", len(chunk), h.lane, err)
+		return fmt.Errorf("commit %d records of the %v lane: %w", len(chunk), h.lane, err)
 	}
 	failpoint.Hit("haul-committed")
 	w.known.Add(chunk)
@@ -117,7 +119,7 @@ func (w *writer) commit(ctx context.Context, chunk []record.Record, last bool, h
 		newest = chunk[len(chunk)-1].Version.Modified
 	}
 	w.metrics.committed(len(chunk), newest, next.GetCursor().AsTime())
-	w.log.WithFields(windowFields(h.window)).WithFields(logrus.Fields{logging.Records: len(chunk), logging.Lane: h.lane}).Debug("committed")
+	w.log.WithFields(windowFields(h.window)).WithFields(logrus.Fields{logging.Records: len(chunk), logging.Lane: h.lane.String()}).Debug("committed")
 	return nil
 }
 
@@ -175,7 +177,7 @@ func (w *writer) fresh(records []record.Record, h haul) []record.Record {
 		newest[r.Key] = r
 		fresh = append(fresh, r)
 		if h.fresh && !r.Version.Modified.IsZero() {
-			w.metrics.lateness.WithLabelValues(h.lane).Observe(r.FetchedAt.Sub(r.Version.Modified).Seconds())
+			w.metrics.lateness.WithLabelValues(h.lane.String()).Observe(r.FetchedAt.Sub(r.Version.Modified).Seconds())
 		}
 	}
 	return fresh
@@ -184,8 +186,14 @@ func (w *writer) fresh(records []record.Record, h haul) []record.Record {
 // cover makes sure that every version is known that may be stored of rows modified since a time, and keeps it known until release.
 func (w *writer) cover(ctx context.Context, since time.Time) error {
 	w.mu.Lock()
-	w.floor = since
+	covered := !w.floor.IsZero() && !since.Before(w.floor)
+	if !covered {
+		w.floor = since
+	}
 	w.mu.Unlock()
+	if covered {
+		return nil
+	}
 	// Read without the lock: the live lane goes on, and adds what it stores meanwhile.
 	known, err := w.load(ctx, since)
 	if err != nil {

@@ -55,11 +55,11 @@ func TestWriterStoresWhatIsNew(t *testing.T) {
 			t.Parallel()
 			w := newWalk(t, sandbox.Config{}, 0, asIs)
 			wr := w.poller.writer
-			if _, err := wr.store(t.Context(), haul{lane: live, rows: c.stored}); err != nil {
+			if _, err := wr.store(t.Context(), haul{lane: jushuitan.Live, rows: c.stored}); err != nil {
 				t.Fatal(err)
 			}
 			before := len(w.stream.versions)
-			n, err := wr.store(t.Context(), haul{lane: sweep, rows: c.brought, filter: c.filter})
+			n, err := wr.store(t.Context(), haul{lane: jushuitan.Sweep, rows: c.brought, filter: c.filter})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestWriterMovesTheCheckpointLast(t *testing.T) {
 	for i := range rows {
 		rows[i] = shown(t, i+1, i+1, i, "Confirmed")
 	}
-	if _, err := w.poller.writer.store(t.Context(), haul{lane: live, rows: rows, next: func(c *juliuv1.Checkpoint) {
+	if _, err := w.poller.writer.store(t.Context(), haul{lane: jushuitan.Live, rows: rows, next: func(c *juliuv1.Checkpoint) {
 		c.Cursor = timestamppb.New(noon)
 	}}); err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ func (a App) backfill() *cobra.Command {
 	flags.StringVar(&f.to, "to", "", "end of the window, itself excluded (default now)")
 	flags.StringVar(&f.soIDs, "so-ids", "", "online order numbers: a,b,c or @file")
 	flags.StringVar(&f.shop, "shop", "", "only this shop_id (default what the extractor reads)")
-	flags.StringVar(&f.status, "status", "", "only orders that have come as far as this status, e.g. Confirmed (default all)")
+	flags.StringVar(&f.status, "status", "", "only orders that have come as far as this status, e.g. Confirmed, or all (default: as the extractor does)")
 	flags.BoolVar(&f.archive, "archive", false, "read the archived orders in place of the current ones")
 	flags.StringVar(&f.source, "source", "main", "the merchant's account, as in EXTRACTOR_SOURCE")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "start without asking")

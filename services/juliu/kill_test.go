@@ -60,7 +60,7 @@ func TestUpSurvivesKills(t *testing.T) {
 	}
 	box.SetTraffic(sandbox.Traffic{})
 	box.Settle()
-	code, out, _ := command(ctx, t, env, "juliu", "up", "--data", data, "--for", "12s").run(t)
+	code, out, _ := command(ctx, t, env, "juliu", "up", "--data", data, "--for", "25s").run(t)
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
