@@ -50,6 +50,9 @@ func (h *hold) renewEvery() time.Duration { return h.ttl / 4 }
 func (h *hold) retryEvery() time.Duration { return h.ttl / 16 }
 func (h *hold) askEvery() time.Duration   { return h.ttl / 6 }
 
+// patience is how long a request may take: a server that syncs to a slow disk must be able to answer.
+func (h *hold) patience() time.Duration { return h.ttl / 2 }
+
 // own is how long the lease is ours by our own clock, counted from before the request: the server counts from when it arrived. The sixth
 // that is left is for a timer that fires late.
 func (h *hold) own() time.Duration { return h.ttl - h.ttl/6 }
@@ -110,7 +113,7 @@ func (h *hold) startGuard(lose context.CancelCauseFunc) *time.Timer {
 // beat takes the lease, or renews it: nil when it is ours from now on, errMismatch when it is another's. The server's comparison decides;
 // a read only finds what to compare with after an answer was lost.
 func (h *hold) beat(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, h.renewEvery())
+	ctx, cancel := context.WithTimeout(ctx, h.patience())
 	defer cancel()
 	if h.unclear {
 		had := h.revision != 0

@@ -20,8 +20,9 @@ type Token struct {
 	Expires time.Time
 	// Term is how long Access was good for when it was given; 0 when unknown.
 	Term time.Duration
-	// Origin tells which tokens of the environment these descend from.
+	// Origin tells which tokens of the environment these descend from, Former which ones they replaced.
 	Origin string
+	Former []string
 	// Claim is set while a process refreshes the token; nil otherwise.
 	Claim *Claim
 }
@@ -71,7 +72,8 @@ func (t *Tokens) Load(ctx context.Context, source string) (Token, uint64, error)
 		return Token{}, found.revision, fmt.Errorf("load the token of %s: %w", source, ErrSealed)
 	}
 	return Token{
-		Access: secret.New(r.Access), Refresh: secret.New(r.Refresh), Expires: r.Expires, Term: r.Term, Origin: r.Origin, Claim: r.Claim,
+		Access: secret.New(r.Access), Refresh: secret.New(r.Refresh), Expires: r.Expires, Term: r.Term, Origin: r.Origin, Former: r.Former,
+		Claim: r.Claim,
 	}, found.revision, nil
 }
 
@@ -80,7 +82,7 @@ func (t *Tokens) Load(ctx context.Context, source string) (Token, uint64, error)
 func (t *Tokens) Save(ctx context.Context, source string, token Token, revision uint64) (uint64, error) {
 	plain, err := json.Marshal(tokenRecord{
 		Access: token.Access.Reveal(), Refresh: token.Refresh.Reveal(), Expires: token.Expires, Term: token.Term, Origin: token.Origin,
-		Claim: token.Claim,
+		Former: token.Former, Claim: token.Claim,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("save the token of %s: %w", source, err)
@@ -99,5 +101,6 @@ type tokenRecord struct {
 	Expires time.Time     `json:"expires,omitzero"`
 	Term    time.Duration `json:"term_ns,omitempty"`
 	Origin  string        `json:"origin,omitempty"`
+	Former  []string      `json:"former,omitempty"`
 	Claim   *Claim        `json:"claim,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestATokenComesBackAsSaved(t *testing.T) {
 	t.Parallel()
 	server, conn := setup(t)
 	tokens := openTokens(t, conn, appSecret)
-	if got, revision, err := tokens.Load(t.Context(), source); revision != 0 || err != nil || got != (control.Token{}) {
+	if got, revision, err := tokens.Load(t.Context(), source); revision != 0 || err != nil || !reflect.DeepEqual(got, control.Token{}) {
 		t.Fatalf("%+v at %d, %v", got, revision, err)
 	}
 	first, err := tokens.Save(t.Context(), source, token(), 0)
@@ -102,7 +103,7 @@ func TestATokenOpensOnlyInItsPlace(t *testing.T) {
 	sealed := func(name, where string, by *control.Tokens, want uint64) {
 		t.Helper()
 		got, revision, err := by.Load(t.Context(), where)
-		if !errors.Is(err, control.ErrSealed) || revision != want || got != (control.Token{}) {
+		if !errors.Is(err, control.ErrSealed) || revision != want || !reflect.DeepEqual(got, control.Token{}) {
 			t.Errorf("%s: %+v at %d, %v", name, got, revision, err)
 		}
 	}

@@ -154,7 +154,7 @@ func extract(ctx context.Context, conn *stream.Conn) error {
 	if err := j.Commit(ctx, []record.Record{row}, &juliuv1.Checkpoint{Cursor: timestamppb.New(time.Unix(0, 0))}); err != nil {
 		return err
 	}
-	_, err = stream.LoadKnown(ctx, conn, "sales-out", "main", time.Unix(0, 0))
+	_, err = stream.LoadKnown(ctx, conn, "sales-out", "main", time.Unix(0, 0), 0)
 	return err
 }
 

@@ -16,6 +16,8 @@ const (
 	restOfSecond = time.Second
 	restOfMinute = 5 * time.Second
 	longestRest  = time.Minute
+	// No hint makes the newest orders wait longer than this; the first call after it tells whether it was meant.
+	longestHint = 5 * time.Minute
 )
 
 // level is how many calls a span of the server is believed to allow: between one and what is configured.

@@ -131,7 +131,7 @@ func (g *governor) refuse(t *ticket, kind Kind, hint time.Duration) {
 	if t.era == g.era {
 		g.blamed = limit
 		limit.refused(g.count(limit, now), now)
-		hint = cmp.Or(hint, min(rest<<min(g.refusals, 10), longestRest))
+		hint = min(cmp.Or(hint, min(rest<<min(g.refusals, 10), longestRest)), longestHint)
 		g.refusals++
 		g.era++
 		g.ahead = 0

@@ -15,7 +15,7 @@ func (p *Parser) Unknown(environ []string, prefix string, spec any) {
 	}
 	for _, entry := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(entry, "=")
-		if value == "" || !strings.HasPrefix(strings.ToUpper(name), prefix) || slices.Contains(known, name) {
+		if value == "" || !strings.HasPrefix(strings.ToUpper(name), prefix) || slices.Contains(known, name) || serviceLink(name) {
 			continue
 		}
 		remedy := "unset it; docs/configuration.md lists all settings"
@@ -24,6 +24,12 @@ func (p *Parser) Unknown(environ []string, prefix string, spec any) {
 		}
 		p.Problem(name, "is not a setting", remedy)
 	}
+}
+
+// serviceLink tells the variables that Kubernetes sets in every pod for a Service, e.g. one that is named extractor.
+func serviceLink(name string) bool {
+	return strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_SERVICE_PORT") || strings.HasSuffix(name, "_PORT") ||
+		strings.Contains(name, "_PORT_")
 }
 
 // nearest is the known name that the fewest edits make of name, or "" when that is more than a third of it.

@@ -42,7 +42,7 @@ func BenchmarkKnown(b *testing.B) {
 	_, conn := setup(b)
 	fill(b, conn, count, 3000)
 	for b.Loop() {
-		k, err := stream.LoadKnown(b.Context(), conn, resource, source, epoch())
+		k, err := stream.LoadKnown(b.Context(), conn, resource, source, epoch(), 0)
 		if err != nil || k.Len() != count {
 			b.Fatal(k.Len(), err)
 		}

@@ -71,7 +71,7 @@ func TestKnownIsAMapOfTheNewest(t *testing.T) {
 			},
 			"forget": func(t *rapid.T) {
 				before := epoch().Add(time.Duration(rapid.IntRange(0, 6).Draw(t, "before")))
-				k.Forget(before)
+				k.Forget(before, 0)
 				for key, r := range model {
 					if r.Version.Modified.Before(before) {
 						delete(model, key)
@@ -101,7 +101,7 @@ func TestLoadKnownLearnsWhatIsStored(t *testing.T) {
 	t.Parallel()
 	const count = 50_000
 	server, conn := setup(t)
-	if k, err := stream.LoadKnown(t.Context(), conn, resource, source, epoch()); err != nil || k.Len() != 0 {
+	if k, err := stream.LoadKnown(t.Context(), conn, resource, source, epoch(), 0); err != nil || k.Len() != 0 {
 		t.Fatalf("an empty stream: %d keys, %v", k.Len(), err)
 	}
 	fill(t, conn, count, 100)
@@ -130,7 +130,7 @@ func TestLoadKnownLearnsWhatIsStored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			k, err := stream.LoadKnown(t.Context(), conn, resource, source, tc.since)
+			k, err := stream.LoadKnown(t.Context(), conn, resource, source, tc.since, 0)
 			if err != nil || k.Len() != tc.want {
 				t.Fatalf("%d keys, %v, want %d", k.Len(), err, tc.want)
 			}
@@ -163,7 +163,7 @@ func TestLoadKnownLeavesOutAHashThatIsNone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if k, err := stream.LoadKnown(t.Context(), conn, resource, source, epoch()); err != nil || k.Len() != 1 {
+	if k, err := stream.LoadKnown(t.Context(), conn, resource, source, epoch(), 0); err != nil || k.Len() != 1 {
 		t.Errorf("%d keys, %v, want the good one", k.Len(), err)
 	}
 }

@@ -48,11 +48,11 @@ func (b *Backfiller) named(intake, work context.Context, job control.Job, spec B
 				return err
 			}
 			rows = append(rows, more...)
-			if !mayHaveMore(page, index, r.size) {
+			if !mayHaveMore(page, index, r.size) || index == maxPages {
 				break
 			}
 		}
-		if err := b.writer.cover(intake, oldest(rows, b.now()).Add(-clockMargin)); err != nil {
+		if err := b.writer.cover(intake, jushuitan.Backfill, oldest(rows, b.now()).Add(-clockMargin)); err != nil {
 			return err
 		}
 		stored, err := b.writer.store(work, haul{lane: jushuitan.Backfill, rows: rows, filter: r.filter})
@@ -86,7 +86,7 @@ func oldest(rows []row, now time.Time) time.Time {
 func (b *Backfiller) windows(intake, work context.Context, job control.Job, spec Backfill) error {
 	pause(intake, spec.To.Add(b.cfg.Settle).Sub(b.now())) // until all of the window has settled
 	r, p, w := b.ask(spec), job.Progress, b.window(spec, job.Progress)
-	if err := b.writer.cover(intake, w.Begin.Add(-clockMargin)); err != nil {
+	if err := b.writer.cover(intake, jushuitan.Backfill, w.Begin.Add(-clockMargin)); err != nil {
 		return err
 	}
 	pace := pace{began: b.now(), rows: p.Rows, calls: p.Calls}

@@ -158,7 +158,7 @@ func (b *Backfiller) carryOut(intake, work context.Context, job control.Job) err
 		})
 	}
 	log.Info("backfill goes on")
-	defer b.writer.release()
+	defer b.writer.done(jushuitan.Backfill)
 	if len(spec.SoIDs) > 0 {
 		err = b.named(intake, work, job, spec)
 	} else {

@@ -56,6 +56,7 @@ type Extractor struct {
 	cfg     Config
 	metrics *metrics
 	tokens  *tokenMetrics
+	keeper  *keeper // nil until this process first held the lease
 }
 
 // New returns an Extractor that does nothing before Run.
@@ -109,16 +110,12 @@ func (e *Extractor) Run(intake, work context.Context) error {
 func (e *Extractor) lead(intake, work context.Context) error {
 	e.metrics.leading.Set(1)
 	defer e.metrics.leading.Set(0)
-	tokens, err := openKeeper(intake, keeperDeps{
-		client: e.deps.ERP, store: e.deps.Tokens, log: e.deps.Log, metrics: e.tokens, now: e.deps.Now,
-		source: e.cfg.Source, holder: e.deps.Holder.Name, erp: e.cfg.ERP,
-	})
-	if err != nil {
+	if err := e.keepToken(intake); err != nil {
 		return err
 	}
-	lanes := []lane{func(intake, _ context.Context) error { tokens.run(intake); return nil }}
+	lanes := []lane{func(intake, _ context.Context) error { e.keeper.run(intake); return nil }}
 	for _, resource := range Resources() {
-		more, err := e.open(intake, resource, tokens)
+		more, err := e.open(intake, resource, e.keeper)
 		if err != nil {
 			return err
 		}
@@ -129,6 +126,19 @@ func (e *Extractor) lead(intake, work context.Context) error {
 		group.Go(func() error { return run(ctx, work) })
 	}
 	return group.Wait() //nolint:wrapcheck // our own
+}
+
+// keepToken opens the keeper of the token, once: it may hold a refreshed token that NATS was not there to take.
+func (e *Extractor) keepToken(ctx context.Context) error {
+	if e.keeper != nil {
+		return e.keeper.resume(ctx)
+	}
+	var err error
+	e.keeper, err = openKeeper(ctx, keeperDeps{
+		client: e.deps.ERP, store: e.deps.Tokens, log: e.deps.Log, metrics: e.tokens, now: e.deps.Now,
+		source: e.cfg.Source, holder: e.deps.Holder.Name, erp: e.cfg.ERP,
+	})
+	return err
 }
 
 // lane is something that runs until its intake ends.
@@ -151,15 +161,15 @@ func (e *Extractor) open(ctx context.Context, resource Resource, erp ERP) ([]lan
 	}
 	w := &writer{
 		source: e.cfg.Source, resource: resource, filter: e.cfg.Filter, start: e.cfg.Start, deadLetters: e.deps.Stream,
-		log: log, metrics: e.metrics, journal: journal, known: stream.NewKnown(),
+		log: log, metrics: e.metrics, journal: journal, known: stream.NewKnown(), floors: map[jushuitan.Lane]time.Time{},
 		load: func(ctx context.Context, since time.Time) (*stream.Known, error) {
-			return stream.LoadKnown(ctx, e.deps.Stream, name, e.cfg.Source, since)
+			return stream.LoadKnown(ctx, e.deps.Stream, name, e.cfg.Source, since, oldestMark(journal.Checkpoint()))
 		},
 	}
-	if err := w.cover(ctx, at.cursor.Add(-e.cfg.memory())); err != nil {
+	if err := w.cover(ctx, jushuitan.Live, at.cursor.Add(-e.cfg.memory())); err != nil {
 		return nil, err
 	}
-	w.release()
+	w.done(jushuitan.Live)
 	log.WithFields(logrus.Fields{logging.Cursor: at.cursor.Format(time.RFC3339), logging.Known: w.known.Len()}).Info("extracting")
 	return e.lanes(resource, erp, w, log), nil
 }

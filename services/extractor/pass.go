@@ -1,7 +1,9 @@
 package extractor
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"juliu/pkg/jushuitan"
 )
@@ -37,19 +39,31 @@ func (p *pass) find(ctx context.Context) error {
 	if p.deep() {
 		return nil
 	}
-	for {
+	return p.end(ctx)
+}
+
+// end reads the last page, which the counts may place too high or too low.
+func (p *pass) end(ctx context.Context) error {
+	var before [][]byte
+	for full := 1; !p.deep(); { // full is a page that has rows
 		page, rows, err := p.reader.page(ctx, Ask{Window: p.window, Page: p.last})
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if !mayHaveMore(page, p.last, p.reader.size) {
-			p.keep(page, rows)
+		case len(page.Rows) == 0 && p.last > full+1: // too high: in half, or a wrong count would cost a call for each page below
+			p.note(page)
+			p.last = (full + p.last) / 2
+		case !mayHaveMore(page, p.last, p.reader.size), slices.EqualFunc(before, page.Rows, bytes.Equal):
+			p.keep(page, rows) // an ERP that repeats its last page for ever has no more either
 			return nil
+		default:
+			// The counts were wrong or the window grew: the end lies higher. Only a walk that begins at the end misses nothing.
+			p.note(page)
+			before, full = page.Rows, p.last
+			p.last++
 		}
-		// The counts were wrong or the window grew: the end lies higher. Only a walk that begins at the end misses nothing.
-		p.note(page)
-		p.last++
 	}
+	return nil
 }
 
 // deep says that the window should be halved before it is read.
@@ -94,19 +108,15 @@ func (p *pass) note(page jushuitan.Page) {
 }
 
 // mayHaveMore says whether rows may stand behind page index. The vendor's has_next, page_count and data_count are each known to be absent
-// or wrong, so any of them that says so is believed, and an empty page ends the walk.
+// or wrong, so any of them that says so is believed, a full page says so by itself, and an empty page ends the walk.
 func mayHaveMore(page jushuitan.Page, index, size int) bool {
-	if len(page.Rows) == 0 {
-		return false
-	}
-	counted := page.DataCount != nil || page.PageCount != nil
 	switch {
-	case page.HasNext != nil && *page.HasNext:
+	case len(page.Rows) == 0:
+		return false
+	case len(page.Rows) >= pageSize(page, size), page.HasNext != nil && *page.HasNext:
 		return true
-	case counted:
-		return pagesOf(page, size) > index
 	default:
-		return len(page.Rows) >= pageSize(page, size)
+		return pagesOf(page, size) > index
 	}
 }
 

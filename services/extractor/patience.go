@@ -49,15 +49,20 @@ func (p *patience) judge(err error) (time.Duration, error) {
 	wait := min(minWait<<min(p.failed-1, 10), maxWait)
 	wait += rand.N(wait / 4) //nolint:gosec // jitter needs no secrecy
 	remedy := ""
+	tries := triesAtStart
+	if p.proven() {
+		tries = triesLater
+	}
+	if skewed, ok := errors.AsType[*SkewError](err); ok { // one may be an old answer of a cache
+		if p.refused++; p.refused >= tries {
+			return 0, skewed
+		}
+	}
 	if refusal, ok := errors.AsType[*jushuitan.Error](err); ok {
 		if refusal.Retryable() {
 			p.refused = 0
 		} else {
 			p.refused++
-		}
-		tries := triesAtStart
-		if p.proven() {
-			tries = triesLater
 		}
 		remedy = refusal.Remedy()
 		switch {
@@ -83,11 +88,10 @@ func tooFast(e *jushuitan.Error) bool {
 	return e.Kind == jushuitan.RateLimitedSecond || e.Kind == jushuitan.RateLimitedMinute || e.HTTPStatus == http.StatusTooManyRequests
 }
 
-// final says that waiting cannot help: the clocks are apart, the error names its own exit code (fenced, no rights, wrong topology), or
-// this journal takes no more commits and only a new start can read where it stands.
+// final says that waiting cannot help: the error names its own exit code (fenced, no rights, wrong topology), or this journal takes no
+// more commits and only a new start can read where it stands.
 func final(err error) bool {
-	_, skewed := errors.AsType[*SkewError](err)
-	return coded(err) || skewed || errors.Is(err, stream.ErrUnclear) || errors.Is(err, stream.ErrCheckpointLost)
+	return coded(err) || errors.Is(err, stream.ErrUnclear) || errors.Is(err, stream.ErrCheckpointLost)
 }
 
 // coded says that the error names its own exit code.

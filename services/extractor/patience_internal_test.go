@@ -51,7 +51,8 @@ func TestPatience(t *testing.T) {
 		"a checkpoint in the future ends at once":        {true, []error{ErrFutureCursor}, 1},
 		"an unsettled window is planned again":           {true, []error{ErrUnsettled}, 0},
 		"a full stream is waited for":                    {true, []error{stream.ErrFull}, 0},
-		"clocks apart end at once, waiting cures none":   {true, []error{&SkewError{}}, 1},
+		"clocks apart at start are told soon":            {false, []error{&SkewError{}, &SkewError{}}, 2},
+		"one answer of a cache does not end it":          {true, []error{&SkewError{}, nil, &SkewError{}}, 0},
 		"an error of no known kind is waited for":        {true, []error{errors.New("connection lost")}, 0},
 		"missing rights end at once with their own code": {true, []error{&stream.PermissionError{}}, 1},
 	}

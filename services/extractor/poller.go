@@ -96,7 +96,7 @@ func (p *Poller) stepWindow(intake, work context.Context) (bool, error) {
 	if look {
 		p.lookedBack(began, seen <= p.reader.size)
 	}
-	p.writer.forget(at.cursor.Add(-p.cfg.memory()))
+	p.writer.forget(at.cursor.Add(-p.cfg.memory()), 0)
 	return p.began().Sub(plan.End) < p.cfg.Settle+p.cfg.Interval, nil
 }
 

@@ -13,6 +13,13 @@ import (
 	"juliu/pkg/record"
 )
 
+const (
+	// pageRetries is how often a page is asked for again before its window is given up for now.
+	pageRetries = 2
+	// maxHollows is how often the ERP may count rows in a second and show none before that is believed.
+	maxHollows = 4
+)
+
 // ERP is the vendor's API as a reader needs it.
 type ERP interface {
 	Query(ctx context.Context, e jushuitan.Endpoint, biz any) (jushuitan.Page, error)
@@ -35,8 +42,8 @@ type reader struct {
 	// unordered: the ERP was seen to give rows in another order than that of their modification; seek is of no use then.
 	unordered bool
 	disorder  int
-	// full counts the full pages that seek has read, calls all pages.
-	full, calls int
+	// full counts the full pages that seek has read, calls all pages, hollows the hollow answers in a row about one second.
+	full, calls, hollows int
 }
 
 // row is one row as received, decoded; err says why it cannot be a record.
@@ -48,6 +55,29 @@ type row struct {
 
 // read returns all rows of w's first part, and that part: the window that was read whole. It may return rows beyond it too.
 func (r *reader) read(ctx context.Context, w Window) ([]row, Window, error) {
+	for {
+		rows, part, err := r.readOnce(ctx, w)
+		switch {
+		case !errors.Is(err, ErrHollow):
+			if err == nil {
+				r.hollows = 0
+			}
+			return rows, part, err
+		case w.span() > minSpan: // perhaps a part of it has rows
+			w = w.half()
+			r.metrics.splits.Inc()
+		default:
+			if r.hollows++; r.hollows < maxHollows {
+				return nil, Window{}, err
+			}
+			r.hollows = 0
+			r.doubt(w, "the ERP counts rows there and shows none, time after time")
+			return nil, w, nil
+		}
+	}
+}
+
+func (r *reader) readOnce(ctx context.Context, w Window) ([]row, Window, error) {
 	if !r.unordered {
 		rows, part, err := r.seek(ctx, w)
 		if err != nil || part.span() > 0 {
@@ -63,6 +93,9 @@ func (r *reader) page(ctx context.Context, a Ask) (jushuitan.Page, []row, error)
 	a.Filter, a.Size = r.filter, r.size
 	a.Archive = a.Archive || r.archive
 	page, err := r.erp.Query(ctx, r.resource.Endpoint, r.resource.Query(a))
+	for again := 0; again < pageRetries && passing(err) && ctx.Err() == nil; again++ {
+		page, err = r.erp.Query(ctx, r.resource.Endpoint, r.resource.Query(a))
+	}
 	if err != nil {
 		return jushuitan.Page{}, nil, fmt.Errorf("read page %d of %v: %w", a.Page, a, err)
 	}
@@ -83,11 +116,20 @@ func (r *reader) page(ctx context.Context, a Ask) (jushuitan.Page, []row, error)
 	return page, rows, nil
 }
 
+// passing says that a call failed for what passes by itself, and may be made again at once.
+func passing(err error) bool {
+	e, ok := errors.AsType[*jushuitan.Error](err)
+	return ok && e.Retryable() && e.RetryAfter == 0
+}
+
 // hollow says of a first page without rows that it should have some, or says nothing at all about how many there are. A later page
 // without rows is seen by pass.settled.
 func hollow(page jushuitan.Page) bool {
+	if page.HasNext != nil && *page.HasNext {
+		return true
+	}
 	if page.DataCount == nil && page.PageCount == nil {
-		return page.Index == 0 && page.HasNext == nil || page.HasNext != nil && *page.HasNext
+		return page.Index == 0 && page.HasNext == nil
 	}
 	return pagesOf(page, 1) > 0
 }

@@ -206,12 +206,13 @@ func TestReaderCountsItsCalls(t *testing.T) {
 		byNumber          bool
 	}{
 		"an empty window costs one call":                     {0, 10, 1, false},
-		"one page costs one call":                            {10, 10, 1, false},
+		"a full page costs a look behind it":                 {10, 10, 3, false},
+		"less than a page costs one call":                    {9, 10, 1, false},
 		"of the next page two seconds are shown again":       {25, 10, 5, false},
 		"pages are full but for the seconds that meet":       {400, 50, 10, false},
 		"in another order, three pages cost one call more":   {25, 10, 6, true},
-		"in another order, twenty pages are one walk":        {200, 10, 23, true},
-		"in another order, a deep window is halved until it": {400, 10, 50, true},
+		"in another order, twenty pages are one walk":        {200, 10, 31, true},
+		"in another order, a deep window is halved until it": {400, 10, 54, true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

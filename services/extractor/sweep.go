@@ -70,7 +70,7 @@ func (s *Sweeper) wait() time.Duration {
 	if last == nil {
 		return 0
 	}
-	return max(0, last.AsTime().Add(s.cfg.SweepEvery).Sub(s.now()))
+	return min(max(0, last.AsTime().Add(s.cfg.SweepEvery).Sub(s.now())), s.cfg.SweepEvery) // a clock that was ahead delays no more than that
 }
 
 // sweep reads everything again that was modified within the span before the cursor. After an error it goes on where that broke it off.
@@ -99,18 +99,22 @@ func (s *Sweeper) sweep(intake, work context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.writer.done(jushuitan.Sweep)
 	s.tell()
 	return nil
 }
 
 // begin sets out on a new sweep.
 func (s *Sweeper) begin() {
-	cursor := s.writer.checkpoint().GetCursor().AsTime()
+	c := s.writer.checkpoint()
+	cursor := c.GetCursor().AsTime()
 	s.began, s.found, s.resolved = s.now(), 0, 0
 	s.rest = Window{Begin: cursor.Add(-s.cfg.SweepSpan).Truncate(time.Second), End: cursor}
-	if s.cfg.Start.After(s.rest.Begin) {
-		s.rest.Begin = s.cfg.Start.Truncate(time.Second)
+	if start := c.GetStart().AsTime(); start.After(s.rest.Begin) {
+		s.rest.Begin = start.Truncate(time.Second)
 	}
+	// The live lane remembers as much; while it catches up it would forget it in long steps.
+	s.writer.hold(jushuitan.Sweep, s.rest.Begin.Add(-clockMargin))
 }
 
 // tell counts and logs what a sweep found.

@@ -10,6 +10,23 @@ import (
 	"juliu/pkg/jushuitan/sandbox"
 )
 
+// A start that was given as "an hour back" must not move with each restart: what showed late before it would never be swept.
+func TestASweepReachesBackToWhereTheSourceBegan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hourBack := func(c *Config) { c.Start = time.Now().Add(-time.Hour) }
+		w := newWalk(t, sandbox.Config{Seed: 1, Orders: 300}, 0, hourBack)
+		began := w.poller.cfg.Start
+		w.catchUp(t)
+		<-time.After(10 * time.Hour)
+		w.open(t, hourBack)
+		w.catchUp(t)
+		if w.sweep.begin(); !w.sweep.rest.Begin.Equal(began.Truncate(time.Second)) {
+			t.Errorf("the sweep begins at %v, the source at %v", w.sweep.rest.Begin, began)
+		}
+	})
+}
+
 // A sweep begins at once where there was none, then on schedule; a restart does not begin one before its time, and trouble only delays it.
 func TestSweepsComeOnSchedule(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,9 @@ type tokenClient interface {
 // maxAsks is how often one query is asked: the token that it was asked with may be dead, the one that was found stored may be, and the
 // refreshed one may not be known everywhere yet.
 const maxAsks = 4
+
+// maxFormer is how many origins before the last one are remembered.
+const maxFormer = 16
 
 // keeperDeps is what a keeper works with.
 type keeperDeps struct {
@@ -81,6 +85,14 @@ func openKeeper(ctx context.Context, deps keeperDeps) (*keeper, error) {
 	return k, k.begin(ctx)
 }
 
+// resume goes on after another process may have held the lease. A token that is nowhere but here yet is stored by run.
+func (k *keeper) resume(ctx context.Context) error {
+	if !k.able || k.look().unsaved != nil {
+		return nil
+	}
+	return k.begin(ctx)
+}
+
 // begin chooses between the stored token and the environment's, and stores the latter where it is the better one.
 func (k *keeper) begin(ctx context.Context) error {
 	for {
@@ -94,11 +106,12 @@ func (k *keeper) begin(ctx context.Context) error {
 			return nil
 		case err != nil:
 			return fmt.Errorf("load the token of %s: %w", k.source, err)
-		case !stored.Access.IsZero() && stored.Origin == ours.Origin:
-			k.use(stored)
+		case !stored.Access.IsZero() && (stored.Origin == ours.Origin || slices.Contains(stored.Former, ours.Origin)):
+			k.use(stored) // ours may be those of before somebody authorised anew, on a process that was not told
 			return nil
 		case !stored.Access.IsZero():
 			k.log.Info("the environment's tokens are new and replace the stored ones")
+			ours.Former = append(stored.Former[max(0, len(stored.Former)-maxFormer):], stored.Origin)
 		}
 		if _, err = k.store.Save(ctx, k.source, ours, revision); err == nil {
 			return nil

@@ -174,7 +174,7 @@ func (k *keeper) release(ctx context.Context, before control.Token, revision uin
 
 // accept uses the answered token. Its term is the whole one only where it has grown: an answer from a cache names what was left before.
 func (k *keeper) accept(before control.Token, answer jushuitan.Token, asked time.Time) {
-	next := tokenState{token: control.Token{Access: answer.Access, Refresh: answer.Refresh, Term: before.Term, Origin: before.Origin}, unsaved: &before}
+	next := tokenState{token: control.Token{Access: answer.Access, Refresh: answer.Refresh, Term: before.Term, Origin: before.Origin, Former: before.Former}, unsaved: &before}
 	if answer.ExpiresIn <= 0 {
 		next.notBefore = asked.Add(afterUnknown)
 	} else {

@@ -44,6 +44,16 @@ func TestWhichTokenIsUsedAtTheStart(t *testing.T) {
 			},
 			works: true, log: "the environment's tokens are new and replace the stored ones", stored: sandbox.DefaultAccessToken,
 		},
+		"a record of newer tokens than ours, on a process that was not told": {
+			store: func(m *memory, d keeperDeps) {
+				d.erp.AccessToken = secret.New("access-of-last-year")
+				m.token, m.revision = control.Token{
+					Access: secret.New(sandbox.DefaultAccessToken), Refresh: secret.New("r"), Origin: "of this year", Former: []string{originOf(d.erp)},
+				}, 7
+			},
+			edit:  func(d *keeperDeps) { d.erp.AccessToken = secret.New("access-of-last-year") },
+			works: true, stored: sandbox.DefaultAccessToken,
+		},
 		"a record of another refresh token, since the operator has corrected it": {
 			store: func(m *memory, d keeperDeps) {
 				d.erp.RefreshToken = secret.New("mistyped")

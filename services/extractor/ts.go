@@ -52,7 +52,7 @@ func (p *Poller) stepTS(intake, work context.Context) (bool, error) {
 	if look {
 		p.lookedBack(walk.began, seen <= p.reader.size)
 	}
-	p.writer.forget(p.position().cursor.Add(-p.cfg.memory()))
+	p.writer.forget(p.position().cursor.Add(-p.cfg.memory()), oldestMark(p.writer.checkpoint()))
 	return true, nil
 }
 
@@ -81,6 +81,14 @@ func (w *tsWalk) markBefore(t time.Time) int64 {
 		return w.at
 	}
 	return w.marks[0].GetVersion()
+}
+
+// oldestMark is the row version from which rows may be shown again; 0 while windows are read.
+func oldestMark(c *juliuv1.Checkpoint) int64 {
+	if len(c.GetMarks()) == 0 {
+		return 0
+	}
+	return c.GetMarks()[0].GetVersion()
 }
 
 // mark notes where the walk stands now, unless it did so a moment ago.
@@ -123,17 +131,18 @@ func (w *tsWalk) highest(rows []row, from int64) (int64, error) {
 	highest, versioned := from, 0
 	for _, row := range rows {
 		switch {
-		case row.err != nil && row.Version.TS == 0:
-			continue // not readable at all
 		case row.Version.TS == 0:
-			return 0, ErrNoTS
+			continue
 		case row.Version.TS < from:
 			return 0, ErrStuck
 		}
 		versioned++
 		highest = max(highest, row.Version.TS)
 	}
-	if versioned > 1 && highest == from {
+	switch {
+	case versioned == 0 && slices.ContainsFunc(rows, func(r row) bool { return r.err == nil }):
+		return 0, ErrNoTS
+	case versioned > 1 && highest == from:
 		return 0, ErrStuck
 	}
 	return highest, nil

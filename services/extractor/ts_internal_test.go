@@ -55,13 +55,14 @@ func TestWalkByRowVersionRefusesToGoInCircles(t *testing.T) {
 		rows [][]byte
 		want error
 	}{
-		"nothing new":                      {nil, nil},
-		"the row of start_ts itself":       {[][]byte{row(100)}, nil},
-		"newer rows":                       {[][]byte{row(101), row(102)}, nil},
-		"a row from before":                {[][]byte{row(99), row(101)}, ErrStuck},
-		"the same row version many times":  {[][]byte{row(100), row(100)}, ErrStuck},
-		"rows without a version":           {[][]byte{[]byte(`{"io_id":7,"modified":"2026-03-01 19:00:00"}`)}, ErrNoTS},
-		"a row that cannot be read at all": {[][]byte{row(100), []byte(`?`)}, nil},
+		"nothing new":                             {nil, nil},
+		"the row of start_ts itself":              {[][]byte{row(100)}, nil},
+		"newer rows":                              {[][]byte{row(101), row(102)}, nil},
+		"a row from before":                       {[][]byte{row(99), row(101)}, ErrStuck},
+		"the same row version many times":         {[][]byte{row(100), row(100)}, ErrStuck},
+		"rows without a version":                  {[][]byte{[]byte(`{"io_id":7,"modified":"2026-03-01 19:00:00"}`)}, ErrNoTS},
+		"one row without a version beside others": {[][]byte{row(101), []byte(`{"io_id":7,"modified":"2026-03-01 19:00:00"}`), row(102)}, nil},
+		"a row that cannot be read at all":        {[][]byte{row(100), []byte(`?`)}, nil},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -76,6 +77,23 @@ func TestWalkByRowVersionRefusesToGoInCircles(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A full page of what was asked for and nothing newer is not the end: what lies behind it would be passed over.
+func TestWalkByRowVersionDoesNotEndWhereItIsStuck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWalk(t, sandbox.Config{}, 0, byTS)
+		rows := make([][]byte, 50)
+		for i := range rows {
+			rows[i] = []byte(`?`)
+		}
+		w.poller.reader.erp = answer{jushuitan.Page{Index: 1, Rows: rows}}
+		walk := tsWalk{poller: w.poller, began: time.Now(), at: 100}
+		if _, err := walk.run(t.Context(), t.Context(), 100); !errors.Is(err, ErrStuck) {
+			t.Fatalf("got %v", err)
+		}
+	})
 }
 
 // With EXTRACTOR_STATUS=Confirmed orders appear when they ship, and what becomes of them later appears too.

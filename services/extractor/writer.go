@@ -48,8 +48,8 @@ type writer struct {
 	mu      sync.Mutex // guards everything below; a commit takes milliseconds
 	journal Journal
 	known   *stream.Known
-	// floor is how far back a job needs the known rows; zero without a job.
-	floor time.Time
+	// floors are how far back lanes beside the live one need the known rows.
+	floors map[jushuitan.Lane]time.Time
 }
 
 // haul is what a lane brings: rows, the window that they are from, and what the checkpoint becomes when all of them are stored.
@@ -97,7 +97,7 @@ func (w *writer) store(ctx context.Context, h haul) (int, error) {
 
 // commit stores one chunk; the last one of a haul changes the checkpoint.
 func (w *writer) commit(ctx context.Context, chunk []record.Record, last bool, h haul) error {
-	next := &juliuv1.Checkpoint{Cursor: timestamppb.New(w.start)}
+	next := &juliuv1.Checkpoint{Cursor: timestamppb.New(w.start), Start: timestamppb.New(w.start)}
 	if c := w.journal.Checkpoint(); c != nil {
 		next = proto.CloneOf(c)
 	}
@@ -183,15 +183,10 @@ func (w *writer) fresh(records []record.Record, h haul) []record.Record {
 	return fresh
 }
 
-// cover makes sure that every version is known that may be stored of rows modified since a time, and keeps it known until release.
-func (w *writer) cover(ctx context.Context, since time.Time) error {
-	w.mu.Lock()
-	covered := !w.floor.IsZero() && !since.Before(w.floor)
-	if !covered {
-		w.floor = since
-	}
-	w.mu.Unlock()
-	if covered {
+// cover makes sure that every version is known that may be stored of rows modified since a time, and keeps it known until the lane is
+// done.
+func (w *writer) cover(ctx context.Context, lane jushuitan.Lane, since time.Time) error {
+	if w.hold(lane, since) {
 		return nil
 	}
 	// Read without the lock: the live lane goes on, and adds what it stores meanwhile.
@@ -205,21 +200,35 @@ func (w *writer) cover(ctx context.Context, since time.Time) error {
 	return nil
 }
 
-// release ends what cover began.
-func (w *writer) release() {
+// hold keeps known what is known of rows modified since a time, until the lane is done. It tells whether the lane held as much already.
+func (w *writer) hold(lane jushuitan.Lane, since time.Time) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.floor = time.Time{}
+	floor, ok := w.floors[lane]
+	if ok && !since.Before(floor) {
+		return true
+	}
+	w.floors[lane] = since
+	return false
 }
 
-// forget drops the keys that no lane is shown again.
-func (w *writer) forget(before time.Time) {
+// done ends what a lane held.
+func (w *writer) done(lane jushuitan.Lane) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.floor.IsZero() && w.floor.Before(before) {
-		before = w.floor
+	delete(w.floors, lane)
+}
+
+// forget drops the keys that no lane is shown again: modified before a time, and of a row version before ts, unless that is 0.
+func (w *writer) forget(before time.Time, ts int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, floor := range w.floors {
+		if floor.Before(before) {
+			before = floor
+		}
 	}
-	w.known.Forget(before)
+	w.known.Forget(before, ts)
 }
 
 // stored are the keys whose newest version on the stream was modified within a window.

@@ -70,6 +70,32 @@ func TestWriterStoresWhatIsNew(t *testing.T) {
 	}
 }
 
+// What a sweep or a backfill will be shown again stays known, however far the live lane moves on meanwhile.
+func TestWriterRemembersWhatALaneHolds(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t, sandbox.Config{}, 0, asIs).poller.writer
+	old := shown(t, 1, 10, 0, "Confirmed")
+	if _, err := w.store(t.Context(), haul{lane: jushuitan.Live, rows: []row{old}}); err != nil {
+		t.Fatal(err)
+	}
+	w.hold(jushuitan.Sweep, noon.Add(-time.Hour))
+	w.hold(jushuitan.Backfill, noon.Add(time.Hour))
+	w.forget(noon.Add(24*time.Hour), 0)
+	if n, err := w.store(t.Context(), haul{lane: jushuitan.Sweep, rows: []row{old}}); n != 0 || err != nil {
+		t.Errorf("stored %d again, %v", n, err)
+	}
+	w.done(jushuitan.Sweep)
+	w.done(jushuitan.Backfill)
+	w.forget(noon.Add(24*time.Hour), 10)
+	if !w.known.Has("1") {
+		t.Error("forgot a row version that the walk by ts will be shown again")
+	}
+	w.forget(noon.Add(24*time.Hour), 11)
+	if w.known.Has("1") {
+		t.Error("remembers for ever")
+	}
+}
+
 // The checkpoint moves with the last commit of a haul only, and names the filter and the start from the first commit on.
 func TestWriterMovesTheCheckpointLast(t *testing.T) {
 	t.Parallel()

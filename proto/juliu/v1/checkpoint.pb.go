@@ -49,7 +49,9 @@ type Checkpoint struct {
 	// ts mode: where the walk stood at earlier looks, oldest first, so that the past can be read again.
 	Marks []*Mark `protobuf:"bytes,12,rep,name=marks,proto3" json:"marks,omitempty"`
 	// When the last sweep of the past began that ran to its end.
-	SweptAt       *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=swept_at,json=sweptAt,proto3" json:"swept_at,omitempty"`
+	SweptAt *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=swept_at,json=sweptAt,proto3" json:"swept_at,omitempty"`
+	// Where the reading of the source began: nothing before it was asked for.
+	Start         *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=start,proto3" json:"start,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -175,6 +177,13 @@ func (x *Checkpoint) GetSweptAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Checkpoint) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
 // Mark is where a walk by row version stood at a moment.
 type Mark struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -232,7 +241,7 @@ var File_juliu_v1_checkpoint_proto protoreflect.FileDescriptor
 
 const file_juliu_v1_checkpoint_proto_rawDesc = "" +
 	"\n" +
-	"\x19juliu/v1/checkpoint.proto\x12\bjuliu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\x04\n" +
+	"\x19juliu/v1/checkpoint.proto\x12\bjuliu.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x04\n" +
 	"\n" +
 	"Checkpoint\x122\n" +
 	"\x06cursor\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x06cursor\x12=\n" +
@@ -249,7 +258,8 @@ const file_juliu_v1_checkpoint_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x06readAt\x12\x16\n" +
 	"\x06filter\x18\v \x01(\tR\x06filter\x12$\n" +
 	"\x05marks\x18\f \x03(\v2\x0e.juliu.v1.MarkR\x05marks\x125\n" +
-	"\bswept_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\asweptAt\"U\n" +
+	"\bswept_at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\asweptAt\x120\n" +
+	"\x05start\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x05start\"U\n" +
 	"\x04Mark\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x123\n" +
 	"\aread_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x06readAtB\x1eZ\x1cjuliu/proto/juliu/v1;juliuv1b\x06proto3"
@@ -280,12 +290,13 @@ var file_juliu_v1_checkpoint_proto_depIdxs = []int32{
 	2, // 4: juliu.v1.Checkpoint.read_at:type_name -> google.protobuf.Timestamp
 	1, // 5: juliu.v1.Checkpoint.marks:type_name -> juliu.v1.Mark
 	2, // 6: juliu.v1.Checkpoint.swept_at:type_name -> google.protobuf.Timestamp
-	2, // 7: juliu.v1.Mark.read_at:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	2, // 7: juliu.v1.Checkpoint.start:type_name -> google.protobuf.Timestamp
+	2, // 8: juliu.v1.Mark.read_at:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_juliu_v1_checkpoint_proto_init() }
