@@ -54,6 +54,7 @@ func TestAMisspeltVariableIsToldWithTheNearestName(t *testing.T) {
 		"letters that are swapped":  {"LOADER_SNIK=x", "LOADER_SNIK is not a setting; did you mean LOADER_SINK?"},
 		"a letter too many":         {"LOADER_WORKERSS=x", "LOADER_WORKERSS is not a setting; did you mean LOADER_WORKERS?"},
 		"a word that was forgotten": {"LOADER_WORKER=x=y", "LOADER_WORKER is not a setting; did you mean LOADER_WORKERS?"},
+		"what Kubernetes sets":      {"LOADER_PORT_8080_TCP_ADDR=10.0.0.1", ""},
 		"lower case":                {"loader_sink=x", "loader_sink is not a setting; did you mean LOADER_SINK?"},
 		"nothing like it":           {"LOADER_MAXIMUM_PARALLELISM=x", "LOADER_MAXIMUM_PARALLELISM is not a setting; unset it; docs/configuration.md lists all settings"},
 	} {

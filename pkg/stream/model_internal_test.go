@@ -27,7 +27,7 @@ type model struct {
 	// now belongs to another checkpoint.
 	rewound bool
 	twins   int
-	// refused are the commits of which a journal said that they are not stored.
+	// refused are the commits of which a journal said, since the last purge or restore, that they are not stored.
 	refused map[string]bool
 	// ended are the runs that another one has followed.
 	ended map[string]bool
@@ -185,8 +185,10 @@ func (m *model) restore(commits int) {
 	m.sequence, m.rewound = m.top().sequence, true
 }
 
+// keep forgets the later commits, and with them what fenced others: a batch that is late enough finds the stream as it expects it.
 func (m *model) keep(commits int) {
 	m.commits = m.commits[:commits]
+	clear(m.refused)
 	clear(m.ended)
 	for i := 1; i < commits; i++ {
 		if m.commits[i-1].run != m.commits[i].run {
