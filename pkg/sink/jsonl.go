@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-
 	"juliu/pkg/record"
 )
 
@@ -158,12 +156,9 @@ func (s *JSONL) Write(ctx context.Context, batch []record.Record) error {
 
 // appendLine adds the whole line or nothing.
 func appendLine(text *bytes.Buffer, r record.Record) error {
-	if r.Payload == nil {
-		return fmt.Errorf("%w: no payload", ErrRejected)
-	}
-	order, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(r.Payload)
+	order, err := r.PayloadJSON()
 	if err != nil {
-		return fmt.Errorf("%w: the order cannot be put into JSON", ErrRejected) // the cause may quote values
+		return fmt.Errorf("%w: %w", ErrRejected, err)
 	}
 	encoded, err := json.Marshal(line{r.Sequence, r.Published, r.Source, r.Resource, r.Shop, r.Key, order})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"juliu/pkg/jushuitan"
@@ -100,7 +99,7 @@ func (a App) printJSON(d stream.Delivery) error {
 	if d.Err != nil {
 		return fmt.Errorf("decode record %d: %w", d.Sequence, d.Err)
 	}
-	order, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(d.Record.Payload)
+	order, err := d.Record.PayloadJSON()
 	if err != nil {
 		return fmt.Errorf("print record %d: %w", d.Sequence, err)
 	}
