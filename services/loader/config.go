@@ -7,6 +7,7 @@ import (
 	"github.com/kelseyhightower/envconfig"
 
 	"juliu/pkg/setting"
+	"juliu/pkg/sink/webhook"
 	"juliu/pkg/stream"
 )
 
@@ -14,10 +15,12 @@ import (
 type Environment struct {
 	NATS stream.Config
 
-	Sink        string `default:"noop"         desc:"where records go: noop (counts them) or jsonl (a file)"                       envconfig:"LOADER_SINK"`
+	Sink        string `default:"noop"         desc:"where records go: noop (counts them), jsonl (a file) or webhook (a URL)"     envconfig:"LOADER_SINK"`
 	Workers     string `default:"8"            desc:"records written at once, each of another key; 1 to 64"                       envconfig:"LOADER_WORKERS"`
 	MaxAttempts string `default:"10"           desc:"after so many failures a record becomes a dead letter; an outage counts none" envconfig:"LOADER_MAX_ATTEMPTS"`
 	JSONLPath   string `default:"orders.jsonl" desc:"the file of the sink jsonl; one for each loader"                              envconfig:"LOADER_JSONL_PATH"`
+
+	Webhook WebhookEnvironment
 
 	HTTPAddr  string `default:":8080" desc:"where /healthz, /readyz and /metrics are served; off for nowhere" envconfig:"HTTP_ADDR"`
 	LogLevel  string `default:"info"  desc:"debug, info, warn or error"                                       envconfig:"LOG_LEVEL"`
@@ -34,7 +37,9 @@ type Config struct {
 	// MaxAttempts is after how many failed deliveries a record becomes a dead letter, at least 1.
 	MaxAttempts int
 	// JSONLPath is the file of the sink jsonl.
-	JSONLPath                     string
+	JSONLPath string
+	// Webhook is the sink webhook; zero while another is used.
+	Webhook                       webhook.Config
 	HTTPAddr, LogLevel, LogFormat string
 }
 
@@ -59,6 +64,9 @@ func LoadConfig(sink string) (Config, error) {
 		HTTPAddr:    env.HTTPAddr,
 		LogLevel:    p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"),
 		LogFormat:   p.OneOf("LOG_FORMAT", env.LogFormat, "text", "json"),
+	}
+	if cfg.Sink == "webhook" {
+		cfg.Webhook = env.Webhook.parse(&p)
 	}
 	cfg.NATS.Name = "loader"
 	p.Unknown(os.Environ(), "LOADER_", env)

@@ -80,6 +80,9 @@ func Open(
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Sink == "webhook" && cfg.Webhook.IsUnsigned() {
+		log.Warn("events are sent unsigned, their receiver cannot tell them from forged ones; set LOADER_WEBHOOK_SECRET")
+	}
 	lag := func(ctx context.Context) (uint64, error) {
 		snapshot, err := stream.TakeSnapshot(ctx, conn)
 		return snapshot.Lag(), err

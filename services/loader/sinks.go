@@ -9,13 +9,15 @@ import (
 
 	"juliu/pkg/setting"
 	"juliu/pkg/sink"
+	"juliu/pkg/sink/webhook"
 )
 
 // sinks is the table of sinks: the value of LOADER_SINK and how to open it. A sink of your own is one row here.
 func sinks() map[string]func(context.Context, Config) (sink.Sink, error) {
 	return map[string]func(context.Context, Config) (sink.Sink, error){
-		"noop":  func(context.Context, Config) (sink.Sink, error) { return &sink.Noop{}, nil },
-		"jsonl": func(_ context.Context, cfg Config) (sink.Sink, error) { return openJSONL(cfg.JSONLPath) },
+		"noop":    func(context.Context, Config) (sink.Sink, error) { return &sink.Noop{}, nil },
+		"jsonl":   func(_ context.Context, cfg Config) (sink.Sink, error) { return openJSONL(cfg.JSONLPath) },
+		"webhook": func(_ context.Context, cfg Config) (sink.Sink, error) { return webhook.New(cfg.Webhook) },
 	}
 }
 
