@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -295,5 +296,24 @@ func TestAnEventThatTheReceiverChokesOnDoesNotHoldAWorkerForEver(t *testing.T) {
 	}
 	if counted != 10 {
 		t.Errorf("%d of 100 failures counted an attempt, want one in ten", counted)
+	}
+}
+
+func TestARequestThatIsCutOffIsNobodysFault(t *testing.T) {
+	t.Parallel()
+	arrived := make(chan struct{}, 10)
+	s := open(t, config(serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	})))
+	for key := range 4 { // more than make a receiver that is down
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-arrived; cancel() }()
+		err := s.Write(ctx, []record.Record{order(t, key+1, 1)})
+		if means, _ := meaning(err); means != "again" || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v; want context.Canceled", means, err)
+		}
+		assertClean(t, err)
 	}
 }

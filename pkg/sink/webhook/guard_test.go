@@ -178,6 +178,7 @@ func TestAllowOpensWhatItListsAndNoMore(t *testing.T) {
 	}{
 		"https to a public name":                 {"https://erp.example/juliu", "", "", ""},
 		"https to a public address":              {"https://8.8.8.8/", "", "", ""},
+		"https to a public address, mapped":      {"https://[::ffff:8.8.8.8]/", "", "", ""},
 		"http to a public name":                  {"http://erp.example/", "", webhook.PartURL, "is not https"},
 		"http to a public address":               {"http://8.8.8.8/", "", webhook.PartURL, "is not https"},
 		"http to a name that is listed":          {"http://erp.example/", "other, ERP.example.", "", ""},
@@ -216,6 +217,15 @@ func TestAllowOpensWhatItListsAndNoMore(t *testing.T) {
 				t.Errorf("wrong is %v, want %s %s", wrong, test.part, test.fault)
 			}
 		})
+	}
+}
+
+func TestANameThatLeadsInsideIsNotDialled(t *testing.T) {
+	t.Parallel()
+	s := open(t, webhook.Config{URL: secret.New("https://localhost:1/"), Secret: secret.New(aSecret), Batch: 1})
+	err := s.Write(t.Context(), []record.Record{order(t, 1, 1)})
+	if means, _ := meaning(err); means != "pause" || !strings.Contains(err.Error(), "is not public") {
+		t.Errorf("%s: %v; want a pause, because the address is not public", means, err)
 	}
 }
 

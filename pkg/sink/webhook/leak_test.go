@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,28 +122,28 @@ func TestNoGoroutineStaysBehind(t *testing.T) {
 		}
 		return
 	}
-	var n atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
-		switch n.Add(1) % 3 {
-		case 0:
-			_, _ = io.CopyN(w, endless{}, 1<<20)
-		case 1:
+		switch r.Header.Get("X-Juliu-Version") {
+		case "1":
+			_, _ = io.CopyN(w, endless{}, 100<<20)
+		case "2":
 			<-r.Context().Done()
 		}
 	}))
 	before := runtime.NumGoroutine()
-	s, err := webhook.New(config(server.URL, func(c *webhook.Config) { c.Timeout = 100 * time.Millisecond }))
-	if err != nil {
-		t.Fatal(err)
+	for version, timeout := range map[int]time.Duration{1: time.Minute, 2: 50 * time.Millisecond, 3: time.Minute} {
+		s, err := webhook.New(config(server.URL, func(c *webhook.Config) { c.Timeout = timeout }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key := range 10 {
+			_ = s.Write(t.Context(), []record.Record{order(t, key+1, version)})
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for i := range 30 {
-		_ = s.Write(t.Context(), []record.Record{order(t, i+1, 1)})
-	}
-	if err := s.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	server.CloseClientConnections()
 	deadline, tick := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
 	defer tick.Stop()
 	for runtime.NumGoroutine() > before {
