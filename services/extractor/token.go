@@ -111,7 +111,7 @@ func (k *keeper) begin(ctx context.Context) error {
 			return nil
 		case !stored.Access.IsZero():
 			k.log.Info("the environment's tokens are new and replace the stored ones")
-			ours.Former = append(stored.Former[max(0, len(stored.Former)-maxFormer):], stored.Origin)
+			ours.Former = slices.Concat(stored.Former[max(0, len(stored.Former)-maxFormer):], []string{stored.Origin})
 		}
 		if _, err = k.store.Save(ctx, k.source, ours, revision); err == nil {
 			return nil
