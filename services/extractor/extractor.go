@@ -162,9 +162,9 @@ func (e *Extractor) open(ctx context.Context, resource Resource, erp ERP) ([]lan
 	w := &writer{
 		source: e.cfg.Source, resource: resource, filter: e.cfg.Filter, start: e.cfg.Start, deadLetters: e.deps.Stream,
 		log: log, metrics: e.metrics, journal: journal, known: stream.NewKnown(), floors: map[jushuitan.Lane]time.Time{},
-		load: func(ctx context.Context, since time.Time) (*stream.Known, error) {
-			return stream.LoadKnown(ctx, e.deps.Stream, name, e.cfg.Source, since, oldestMark(journal.Checkpoint()))
-		},
+	}
+	w.load = func(ctx context.Context, since time.Time) (*stream.Known, error) {
+		return stream.LoadKnown(ctx, e.deps.Stream, name, e.cfg.Source, since, oldestMark(w.checkpoint()))
 	}
 	if err := w.cover(ctx, jushuitan.Live, at.cursor.Add(-e.cfg.memory())); err != nil {
 		return nil, err

@@ -106,15 +106,8 @@ func (s *Sweeper) sweep(intake, work context.Context) error {
 
 // begin sets out on a new sweep.
 func (s *Sweeper) begin() {
-	c := s.writer.checkpoint()
-	cursor := c.GetCursor().AsTime()
 	s.began, s.found, s.resolved = s.now(), 0, 0
-	s.rest = Window{Begin: cursor.Add(-s.cfg.SweepSpan).Truncate(time.Second), End: cursor}
-	if start := c.GetStart().AsTime(); start.After(s.rest.Begin) {
-		s.rest.Begin = start.Truncate(time.Second)
-	}
-	// The live lane remembers as much; while it catches up it would forget it in long steps.
-	s.writer.hold(jushuitan.Sweep, s.rest.Begin.Add(-clockMargin))
+	s.rest = s.writer.past(jushuitan.Sweep, s.cfg.SweepSpan)
 }
 
 // tell counts and logs what a sweep found.

@@ -212,6 +212,20 @@ func (w *writer) hold(lane jushuitan.Lane, since time.Time) bool {
 	return false
 }
 
+// past is the window before the cursor that a lane reads again, at most span long and not before the source began. What is known of it is
+// held: the live lane remembers as much, and would forget it in long steps while it catches up.
+func (w *writer) past(lane jushuitan.Lane, span time.Duration) Window {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.journal.Checkpoint()
+	window := Window{Begin: c.GetCursor().AsTime().Add(-span).Truncate(time.Second), End: c.GetCursor().AsTime()}
+	if start := c.GetStart().AsTime(); start.After(window.Begin) {
+		window.Begin = start.Truncate(time.Second)
+	}
+	w.floors[lane] = window.Begin.Add(-clockMargin)
+	return window
+}
+
 // done ends what a lane held.
 func (w *writer) done(lane jushuitan.Lane) {
 	w.mu.Lock()
