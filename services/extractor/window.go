@@ -1,6 +1,12 @@
 package extractor
 
-import "time"
+import (
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/logging"
+)
 
 // edge is how far before its begin a window is asked for: the vendor does not say whether modified_begin and modified_end are included,
 // and compares whole seconds with times that may carry fractions. Begin and end are whole seconds, so a second makes neighbouring
@@ -90,4 +96,9 @@ func planWindow(at position, now time.Time, look bool, cfg Config) (Window, bool
 		begin = begin.Add(-max(0, cfg.reach()-at.readAt.Sub(at.cursor)))
 	}
 	return Window{Begin: begin.Truncate(time.Second), End: end}, true
+}
+
+// windowFields are a window for the log.
+func windowFields(w Window) logrus.Fields {
+	return logrus.Fields{logging.WindowBegin: w.Begin.Format(time.RFC3339), logging.WindowEnd: w.End.Format(time.RFC3339)}
 }
