@@ -43,8 +43,10 @@ type extracting struct {
 
 func newPair(t *testing.T) *pair {
 	t.Helper()
+	faults := sandbox.AllFaults(0.01)
+	faults.StallFor = 2 * time.Second // what is measured is the takeover, not an answer that takes the ERP half a minute
 	box, err := sandbox.New(sandbox.Config{
-		Orders: 3000, History: 24 * time.Hour, Now: time.Now, Faults: sandbox.AllFaults(0.01),
+		Orders: 3000, History: 24 * time.Hour, Now: time.Now, Faults: faults,
 		Traffic: sandbox.Traffic{PerSecond: 40, NewShare: 0.4, EditShare: 0.2, LateShare: 0.1, LateMax: 4 * time.Second, DriftPerCall: 1},
 	})
 	if err != nil {
