@@ -238,7 +238,7 @@ func long() bool { return os.Getenv("JULIU_LONG") != "" }
 // integrations use today is run beside it, and loses orders: so the test can fail.
 func TestWalkOverAMovingERPLosesNothing(t *testing.T) {
 	t.Parallel()
-	seeds, rows := 3, 3000
+	seeds, rows := 2, 2000
 	if long() {
 		seeds, rows = 200, 20_000
 	}

@@ -38,8 +38,8 @@ func (b Backfill) Validate(now time.Time) error {
 		return errors.New("give a window of time or order numbers, one of both")
 	case !b.From.IsZero() && !b.From.Before(b.To):
 		return errors.New("the window's begin must lie before its end")
-	case !b.From.IsZero() && b.From.Before(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)):
-		return errors.New("the window's begin lies before the year 2000")
+	case !b.From.IsZero() && b.From.Before(time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)):
+		return errors.New("the window's begin lies before the year 1990")
 	case b.To.After(now.Add(time.Minute)):
 		return errors.New("the window's end lies in the future")
 	case b.Status != "" && !slices.Contains(statuses(), b.Status):

@@ -66,7 +66,7 @@ func TestABackfillTakesAsLongAsItsPlanSays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWalk(t, sandbox.Config{Seed: 1, Orders: 9000, History: 30 * 24 * time.Hour, RatePerSecond: 5, RatePerMinute: 100}, 2, func(c *Config) {
+				w := newWalk(t, sandbox.Config{Seed: 1, Orders: 6000, History: 30 * 24 * time.Hour, RatePerSecond: 5, RatePerMinute: 100}, 2, func(c *Config) {
 					c.Start = time.Now().Add(-time.Hour)
 				})
 				w.erp.slow = slow
@@ -110,6 +110,9 @@ func backfillBeside(t *testing.T, w *walked) (control.Plan, time.Duration) {
 	group.Go(func() { _ = b.Run(ctx, t.Context()) })
 	until := func(s control.State) control.Job {
 		for d.look().State != s {
+			if job := d.look(); job.State.Ended() {
+				t.Fatalf("the job is %s: %s", job.State, job.Problem)
+			}
 			<-time.After(time.Second)
 		}
 		return d.look()

@@ -19,14 +19,14 @@ func byWindow(c *Config) { c.Overlap = 10 * time.Minute }
 // mode or the other: looking back alone finds everything, without a sweep.
 func TestWalkByRowVersionLosesNothing(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(2)
+	seeds, orders := uint64(1), 800
 	if long() {
-		seeds = 50
+		seeds, orders = 50, 1500
 	}
 	for seed := range seeds {
 		for _, inclusive := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWalk(t, sandbox.Config{Seed: seed, Orders: 1500, InclusiveStart: inclusive}, 10, byTS)
+				w := newWalk(t, sandbox.Config{Seed: seed, Orders: orders, InclusiveStart: inclusive}, 10, byTS)
 				w.catchUp(t)
 				for _, mode := range []func(*Config){byTS, byWindow, byTS, byTS} {
 					w.open(t, mode)
@@ -101,7 +101,7 @@ func TestTheWholeLifeOfAShippedOrderReachesTheStream(t *testing.T) {
 	t.Parallel()
 	for name, mode := range map[string]func(*Config){"by window": byWindow, "by row version": byTS} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWalk(t, sandbox.Config{Seed: 3, Orders: 1500}, 10, func(c *Config) {
+			w := newWalk(t, sandbox.Config{Seed: 3, Orders: 800}, 10, func(c *Config) {
 				mode(c)
 				c.Filter.Status = "Confirmed"
 			})
@@ -129,7 +129,7 @@ func TestTheWholeLifeOfAShippedOrderReachesTheStream(t *testing.T) {
 func TestSweepResolvesOrdersThatNoWindowShows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWalk(t, sandbox.Config{Seed: 5, Orders: 1500, HideArchived: true}, 10, func(c *Config) { c.PageSize = 7 }) // no more than that are shown at once
+		w := newWalk(t, sandbox.Config{Seed: 5, Orders: 800, HideArchived: true}, 10, func(c *Config) { c.PageSize = 7 }) // no more than that are shown at once
 		w.catchUp(t)
 		w.goOn(t, 20*time.Minute)
 		w.rest(t)
