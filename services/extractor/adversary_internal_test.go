@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,9 @@ import (
 // adversary is an ERP whose orders change before each call, which takes some seconds of the bubble's time: it answers in the process, since
 // a bubble's clock stands still while a socket is waited for.
 type adversary struct {
-	box    *sandbox.Sandbox
+	box *sandbox.Sandbox
+
+	mu     sync.Mutex // guards what follows; lanes call at once
 	random *rand.Rand
 	most   int // changes between two calls
 	calls  int
@@ -40,15 +43,20 @@ type adversary struct {
 }
 
 func (a *adversary) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.mu.Lock()
 	a.calls++
+	slow := a.slow[0] + time.Duration(a.random.Int64N(int64(a.slow[1]-a.slow[0])))
+	a.mu.Unlock()
 	select {
-	case <-time.After(a.slow[0] + time.Duration(a.random.Int64N(int64(a.slow[1]-a.slow[0])))):
+	case <-time.After(slow):
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
 	if a.most > 0 {
+		a.mu.Lock()
 		changes := a.random.IntN(a.most + 1)
 		drift := a.random.IntN(changes + 1)
+		a.mu.Unlock()
 		a.box.SetTraffic(sandbox.Traffic{NewShare: 0.3, EditShare: 0.2, LateShare: 0.05, LateMax: 10 * time.Minute, DriftPerCall: drift})
 		a.box.Step(changes - drift)
 	}
