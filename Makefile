@@ -68,8 +68,9 @@ tidy-check: ## Check that go.mod and go.sum are tidy
 	go mod tidy -diff
 
 .PHONY: compose-check
-compose-check: ## Check docker-compose.yml
+compose-check: ## Check docker-compose.yml and what deploy/compose adds to it
 	$(COMPOSE) config --quiet
+	$(COMPOSE) -f docker-compose.yml -f deploy/compose/postgres.yml config --quiet
 
 .PHONY: images-base
 images-base: ## Pull the official base images, or build stand-ins where no registry can be reached

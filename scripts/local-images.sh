@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Makes sure that the official base images of the Dockerfile and of docker-compose.yml are there under their official names:
+# Makes sure that the official base images of the Dockerfile and of the Compose files are there under their official names:
 # those that this machine has are kept, the others are pulled, and where no registry can be reached a stand-in is made:
-#   golang  this machine's Go toolchain, its CA bundle and a static busybox for the shell
-#   nats    nats-server of the tag's version from its Go module, with the entry point and the paths of the official image
+#   golang    this machine's Go toolchain, its CA bundle and a static busybox for the shell
+#   nats      nats-server of the tag's version from its Go module, with the entry point and the paths of the official image
+#   postgres  PostgreSQL of Debian's package, whatever its version, with the settings, paths and user number of the official image
+# Usage: scripts/local-images.sh [name...]; none means all.
 # A stand-in carries the label juliu.stand-in; `docker rmi` it to go back to the official image.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,8 +12,10 @@ cd "$(dirname "$0")/.."
 go_image="${GO_IMAGE:-$(sed -n 's/^ARG GO_IMAGE=//p' deploy/docker/Dockerfile)}"
 # shellcheck disable=SC2016 # the text of the file, not a variable
 nats_image="${NATS_IMAGE:-$(sed -n 's/.*image: ${NATS_IMAGE:-\(.*\)}$/\1/p' docker-compose.yml)}"
+# shellcheck disable=SC2016 # the text of the file, not a variable
+postgres_image="${POSTGRES_IMAGE:-$(sed -n 's/.*image: ${POSTGRES_IMAGE:-\(.*\)}$/\1/p' deploy/compose/postgres.yml)}"
 # A changed recipe or toolchain makes the stand-ins anew.
-recipe="$(cat "$0" <(go env GOVERSION) | sha256sum | cut -c1-16)"
+recipe="$(cat scripts/local-images.sh <(go env GOVERSION) | sha256sum | cut -c1-16)"
 pull_seconds=300 # for a slow line; a missing registry answers at once, an unreachable one within the engine's own 15 s
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
@@ -102,5 +106,93 @@ nats() {
 			--change "LABEL juliu.stand-in=$recipe" - "$1" >/dev/null
 }
 
-ensure "$go_image" golang
-ensure "$nats_image" nats
+# debian_root DIR PACKAGE: a root with the package and what it needs, unpacked and not configured, but for what only its scripts need.
+debian_root() {
+	local root="$1" debs="$work/debs" file
+	mkdir -p "$debs/partial"
+	: >"$work/status" # nothing counts as installed: the root gets all of it
+	local get=(apt-get install -qq -y --no-install-recommends --download-only -o APT::Sandbox::User=root
+		-o Dir::State::status="$work/status" -o Dir::Cache::archives="$debs" "$2")
+	{ "${get[@]}" || { apt-get update -qq && "${get[@]}"; }; } >&2
+	for file in "$debs"/*.deb; do
+		case "$(basename "$file")" in
+		perl* | libperl* | *-perl_* | libllvm* | libz3* | locales* | dpkg_* | debconf_* | adduser_* | passwd_* | usrmerge_*) ;;
+		*) dpkg-deb -x "$file" "$root" ;;
+		esac
+	done
+}
+
+postgres() {
+	local root="$work/postgres"
+	base_root "$root"
+	debian_root "$root" postgresql
+	# The user number of the official Alpine image.
+	echo 'postgres:x:70:70::/var/lib/postgresql:/bin/sh' >>"$root/etc/passwd"
+	echo 'postgres:x:70:' >>"$root/etc/group"
+	mkdir -p "$root"/var/{lib/postgresql/data,run/postgresql} "$root/usr/local/bin"
+	local bin
+	bin="$(cd "$root" && echo usr/lib/postgresql/*/bin)"
+	cat >"$root/usr/local/bin/docker-entrypoint.sh" <<-'SH'
+		#!/bin/sh
+		# What the official image's entry point does with POSTGRES_USER, POSTGRES_PASSWORD, their _FILE forms and POSTGRES_DB.
+		set -eu
+		case "${1:-}" in '' | -*) set -- postgres "$@" ;; esac
+		[ "$1" = postgres ] || exec "$@"
+		if [ "$(id -u)" = 0 ]; then
+			mkdir -p "$PGDATA"
+			chown -R postgres:postgres "$PGDATA" /var/run/postgresql
+			exec su -s /bin/sh postgres -c 'exec "$0" "$@"' -- "$0" "$@"
+		fi
+		if [ ! -s "$PGDATA/PG_VERSION" ]; then
+			user="${POSTGRES_USER:-postgres}"
+			password="${POSTGRES_PASSWORD:-}"
+			[ -z "${POSTGRES_PASSWORD_FILE:-}" ] || password="$(cat "$POSTGRES_PASSWORD_FILE")"
+			[ -n "$password" ] || { echo 'Error: POSTGRES_PASSWORD is not set' >&2; exit 1; }
+			mkdir -p "$PGDATA" && chmod 700 "$PGDATA"
+			umask 077
+			printf '%s\n' "$password" >/tmp/password
+			initdb --username="$user" --pwfile=/tmp/password --encoding=UTF8 --locale=C.UTF-8 --pgdata="$PGDATA"
+			rm /tmp/password
+			printf 'host all all all scram-sha-256\n' >>"$PGDATA/pg_hba.conf"
+			printf "listen_addresses = '*'\n" >>"$PGDATA/postgresql.conf"
+			# The server runs twice, as in the official image: the first time without a port.
+			pg_ctl --pgdata="$PGDATA" --options="-c listen_addresses=''" --wait start
+			database="${POSTGRES_DB:-$user}"
+			[ "$database" = postgres ] || psql --username="$user" --dbname=postgres --quiet --command="CREATE DATABASE \"$database\""
+			pg_ctl --pgdata="$PGDATA" --mode=fast --wait stop
+		fi
+		exec "$@"
+	SH
+	chmod +x "$root/usr/local/bin/docker-entrypoint.sh"
+	mkdir "$work/context"
+	tar -c -C "$root" --owner=0 --group=0 -f "$work/context/root.tar" .
+	# Built and not imported: an import of Docker 20.10 takes no STOPSIGNAL, and at SIGTERM the server waits for its clients.
+	cat >"$work/context/Dockerfile" <<-EOF
+		FROM scratch
+		ADD root.tar /
+		ENV PATH=/usr/local/bin:/$bin:/bin:/usr/bin PGDATA=/var/lib/postgresql/data LANG=C.UTF-8
+		RUN chown -R postgres:postgres /var/lib/postgresql /var/run/postgresql
+		VOLUME /var/lib/postgresql/data
+		EXPOSE 5432
+		STOPSIGNAL SIGINT
+		ENTRYPOINT ["docker-entrypoint.sh"]
+		CMD ["postgres"]
+		LABEL juliu.stand-in=$recipe
+	EOF
+	docker build --quiet --tag "$1" "$work/context" >/dev/null
+}
+
+if [[ $# -eq 0 ]]; then
+	set -- golang nats postgres
+fi
+for name in "$@"; do
+	case $name in
+	golang) ensure "$go_image" golang ;;
+	nats) ensure "$nats_image" nats ;;
+	postgres) ensure "$postgres_image" postgres ;;
+	*)
+		echo "local-images: no such image: $name" >&2
+		exit 2
+		;;
+	esac
+done
