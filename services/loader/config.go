@@ -6,6 +6,7 @@ import (
 
 	"github.com/kelseyhightower/envconfig"
 
+	"juliu/pkg/secret"
 	"juliu/pkg/setting"
 	"juliu/pkg/sink/webhook"
 	"juliu/pkg/stream"
@@ -15,12 +16,14 @@ import (
 type Environment struct {
 	NATS stream.Config
 
-	Sink        string `default:"noop"         desc:"where records go: noop (counts them), jsonl (a file) or webhook (a URL)"     envconfig:"LOADER_SINK"`
+	Sink        string `default:"noop"         desc:"where records go: noop (counts them), jsonl (a file), postgres (a database) or webhook (a URL)" envconfig:"LOADER_SINK"`
 	Workers     string `default:"8"            desc:"records written at once, each of another key; 1 to 64"                       envconfig:"LOADER_WORKERS"`
 	MaxAttempts string `default:"10"           desc:"after so many failures a record becomes a dead letter; an outage counts none" envconfig:"LOADER_MAX_ATTEMPTS"`
 	JSONLPath   string `default:"orders.jsonl" desc:"the file of the sink jsonl; one for each loader"                              envconfig:"LOADER_JSONL_PATH"`
 
-	Webhook WebhookEnvironment
+	Webhook         WebhookEnvironment
+	PostgresURL     string `desc:"the database of the sink postgres: postgres://user:password@host:5432/database?sslmode=verify-full" envconfig:"LOADER_POSTGRES_URL"`
+	PostgresURLFile string `desc:"a file that holds it"                                                                             envconfig:"LOADER_POSTGRES_URL_FILE"`
 
 	HTTPAddr  string `default:":8080" desc:"where /healthz, /readyz and /metrics are served; off for nowhere" envconfig:"HTTP_ADDR"`
 	LogLevel  string `default:"info"  desc:"debug, info, warn or error"                                       envconfig:"LOG_LEVEL"`
@@ -39,7 +42,9 @@ type Config struct {
 	// JSONLPath is the file of the sink jsonl.
 	JSONLPath string
 	// Webhook is the sink webhook; zero while another is used.
-	Webhook                       webhook.Config
+	Webhook webhook.Config
+	// PostgresURL is the database of the sink postgres, with its password.
+	PostgresURL                   secret.Text
 	HTTPAddr, LogLevel, LogFormat string
 }
 
@@ -61,6 +66,7 @@ func LoadConfig(sink string) (Config, error) {
 		Workers:     p.Int("LOADER_WORKERS", env.Workers, 1, 64),
 		MaxAttempts: p.Int("LOADER_MAX_ATTEMPTS", env.MaxAttempts, 1, 1000),
 		JSONLPath:   env.JSONLPath,
+		PostgresURL: p.Secret("LOADER_POSTGRES_URL", env.PostgresURL, env.PostgresURLFile),
 		HTTPAddr:    env.HTTPAddr,
 		LogLevel:    p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"),
 		LogFormat:   p.OneOf("LOG_FORMAT", env.LogFormat, "text", "json"),
@@ -69,6 +75,8 @@ func LoadConfig(sink string) (Config, error) {
 		cfg.Webhook = env.Webhook.parse(&p)
 	}
 	cfg.NATS.Name = "loader"
+	p.Required("LOADER_POSTGRES_URL", cfg.Sink != sinkPostgres || !cfg.PostgresURL.IsZero() || env.PostgresURLFile != "",
+		"postgres://user:password@host:5432/database, or LOADER_POSTGRES_URL_FILE to a file that holds it")
 	p.Unknown(os.Environ(), "LOADER_", env)
 	return cfg, p.Err()
 }

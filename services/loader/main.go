@@ -21,7 +21,8 @@ const Help = `loader takes records from the NATS JetStream stream to a sink, and
 the work.
 
 Settings come from the environment; docs/configuration.md lists them all. The default sink, noop, only counts; LOADER_SINK=jsonl writes to
-the file LOADER_JSONL_PATH, LOADER_SINK=webhook posts to LOADER_WEBHOOK_URL. The streams are created beforehand by 'juliu provision'.
+the file LOADER_JSONL_PATH, LOADER_SINK=postgres to the database LOADER_POSTGRES_URL, LOADER_SINK=webhook posts to LOADER_WEBHOOK_URL. The
+streams are created beforehand by 'juliu provision'.
 
 Exit codes: 0 stopped as asked, 1 failed, 2 bad configuration.
 `

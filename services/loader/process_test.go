@@ -147,6 +147,11 @@ func TestWhatStopsALoaderIsToldInOneLineWithItsRemedy(t *testing.T) {
 		"no workers":                 {[]string{"LOADER_WORKERS=0"}, nil, 2, "LOADER_WORKERS is out of range; choose 1 to 64"},
 		"a folder that is missing":   {[]string{"LOADER_SINK=jsonl", "LOADER_JSONL_PATH=/missing/o.jsonl"}, nil, 2, "LOADER_JSONL_PATH names a folder that does not exist; name a file"},
 		"a file that is in use":      {[]string{"LOADER_SINK=jsonl", "LOADER_JSONL_PATH=" + locked}, nil, 2, "LOADER_JSONL_PATH names a file that another process writes to; give each loader a file of its own"},
+		"a database without address": {[]string{"LOADER_SINK=postgres"}, nil, 2, "LOADER_POSTGRES_URL is not set; set it to postgres://user:password@host:5432/database, or LOADER_POSTGRES_URL_FILE"},
+		"another kind of database":   {[]string{"LOADER_SINK=postgres", "LOADER_POSTGRES_URL=mysql://u:canary@host/db"}, nil, 2, "LOADER_POSTGRES_URL does not begin with postgres://; write postgres://user:password@host:5432/database?sslmode=verify-full"},
+		"a password with a percent":  {[]string{"LOADER_SINK=postgres", "LOADER_POSTGRES_URL=postgres://u:canary%zz@host/db"}, nil, 2, "LOADER_POSTGRES_URL cannot be read; write postgres://user:password@host:5432/database?sslmode=verify-full, with %40 for an @ in the password"},
+		"a database twice":           {[]string{"LOADER_SINK=postgres", "LOADER_POSTGRES_URL=postgres://u:canary@host/db", "LOADER_POSTGRES_URL_FILE=/run/x"}, nil, 2, "LOADER_POSTGRES_URL and LOADER_POSTGRES_URL_FILE are both set; unset one of them"},
+		"a database that is down":    {[]string{"LOADER_SINK=postgres", "LOADER_POSTGRES_URL=postgres://u:canary@127.0.0.1:1/db"}, nil, 1, "open PostgreSQL: its URL names the server 127.0.0.1:1, which cannot be reached (dial tcp 127.0.0.1:1: connect: connection refused); start it, or correct host and port"},
 		"a port that is in use":      {[]string{"HTTP_ADDR=" + strings.TrimPrefix(b.server.URL()[strings.LastIndex(b.server.URL(), "@")+1:], "nats://")}, nil, 2, "another process listens there; set HTTP_ADDR to a free address"},
 		"an argument":                {nil, []string{"start"}, 2, "arguments not understood"},
 		"no server":                  {[]string{"NATS_URL=nats://127.0.0.1:1"}, nil, 1, "nats://127.0.0.1:1"},
@@ -162,6 +167,9 @@ func TestWhatStopsALoaderIsToldInOneLineWithItsRemedy(t *testing.T) {
 			}
 			if text := strings.TrimSpace(out.String()); !strings.Contains(text, test.says) || strings.Count(text, "\n") > 0 {
 				t.Errorf("said\n%s\nwant one line with %q", text, test.says)
+			}
+			if strings.Contains(out.String(), "canary") {
+				t.Error("it shows the password")
 			}
 		})
 	}

@@ -9,15 +9,20 @@ import (
 
 	"juliu/pkg/setting"
 	"juliu/pkg/sink"
+	"juliu/pkg/sink/postgres"
 	"juliu/pkg/sink/webhook"
 )
+
+// sinkPostgres is the sink that needs an address.
+const sinkPostgres = "postgres"
 
 // sinks is the table of sinks: the value of LOADER_SINK and how to open it. A sink of your own is one row here.
 func sinks() map[string]func(context.Context, Config) (sink.Sink, error) {
 	return map[string]func(context.Context, Config) (sink.Sink, error){
-		"noop":    func(context.Context, Config) (sink.Sink, error) { return &sink.Noop{}, nil },
-		"jsonl":   func(_ context.Context, cfg Config) (sink.Sink, error) { return openJSONL(cfg.JSONLPath) },
-		"webhook": func(_ context.Context, cfg Config) (sink.Sink, error) { return webhook.New(cfg.Webhook) },
+		"noop":       func(context.Context, Config) (sink.Sink, error) { return &sink.Noop{}, nil },
+		"jsonl":      func(_ context.Context, cfg Config) (sink.Sink, error) { return openJSONL(cfg.JSONLPath) },
+		sinkPostgres: openPostgres,
+		"webhook":    func(_ context.Context, cfg Config) (sink.Sink, error) { return webhook.New(cfg.Webhook) },
 	}
 }
 
@@ -53,5 +58,20 @@ func openJSONL(path string) (sink.Sink, error) {
 		fault = "names a file that this user may not write"
 	}
 	p.Problem("LOADER_JSONL_PATH", fault, remedy)
+	return nil, p.Err()
+}
+
+// openPostgres gives each worker a connection. What cannot help itself is a problem of the setting; a server that may come is not.
+func openPostgres(ctx context.Context, cfg Config) (sink.Sink, error) {
+	s, err := postgres.Open(ctx, postgres.Config{URL: cfg.PostgresURL, Connections: cfg.Workers})
+	if err == nil {
+		return s, nil
+	}
+	cause, ok := errors.AsType[*postgres.OpenError](err)
+	if !ok || !cause.Lasting {
+		return nil, err
+	}
+	var p setting.Parser
+	p.Problem("LOADER_POSTGRES_URL", cause.Fault, cause.Remedy)
 	return nil, p.Err()
 }
