@@ -43,7 +43,7 @@ func (a App) up() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.data, "data", "data", "folder for the stream")
-	flags.StringVar(&f.sink, "sink", "", "where orders go: noop, jsonl or webhook (default LOADER_SINK, else noop)")
+	flags.StringVar(&f.sink, "sink", "", "where orders go: noop, jsonl, postgres or webhook (default LOADER_SINK, else noop)")
 	flags.DurationVar(&f.length, "for", 0, "stop after this time (default: run until Ctrl-C)")
 	sandboxFlags(flags, &f.box, &f.faults)
 	return cmd
