@@ -125,13 +125,10 @@ func passing(err error) bool {
 // hollow says of a first page without rows that it should have some, or says nothing at all about how many there are. A later page
 // without rows is seen by pass.settled.
 func hollow(page jushuitan.Page) bool {
-	if page.HasNext != nil && *page.HasNext {
-		return true
-	}
 	if page.DataCount == nil && page.PageCount == nil {
-		return page.Index == 0 && page.HasNext == nil
+		return page.Index == 0 && page.HasNext == nil || page.HasNext != nil && *page.HasNext
 	}
-	return pagesOf(page, 1) > 0
+	return pagesOf(page, 1) > 0 // a count of 0 and no rows agree; has_next alone does not outvote them
 }
 
 // ErrHollow means that the ERP reported success but gave no rows where its own count says there are some, or no count at all. Reading it

@@ -313,6 +313,7 @@ func TestReaderTakesSuccessWithoutTheRowsForAFailure(t *testing.T) {
 		"no rows but pages":         {jushuitan.Page{PageCount: &many}, ErrHollow},
 		"no rows but more to come":  {jushuitan.Page{HasNext: &yes}, ErrHollow},
 		"no rows and a count of 0":  {jushuitan.Page{DataCount: &none}, nil},
+		"only has_next says more":   {jushuitan.Page{DataCount: &none, HasNext: &yes}, nil},
 		"no rows and no next page":  {jushuitan.Page{HasNext: &no}, nil},
 		"a clock that is not ahead": {jushuitan.Page{DataCount: &none, ServerTime: noon}, nil},
 		"a window too near to now":  {jushuitan.Page{DataCount: &none, ServerTime: noon.Add(-40 * time.Second)}, ErrUnsettled},
