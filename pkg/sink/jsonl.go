@@ -19,6 +19,7 @@ import (
 const (
 	// jsonlBatch bounds the memory of one write to a few megabytes of ordinary orders.
 	jsonlBatch = 500
+	jsonlWait  = 20 * time.Millisecond
 	// jsonlMode keeps the receivers' data to the user who runs the loader.
 	jsonlMode fs.FileMode = 0o600
 )
@@ -196,8 +197,8 @@ func (s *JSONL) append(text []byte) error {
 	return nil
 }
 
-// BatchSize is 500.
-func (*JSONL) BatchSize() int { return jsonlBatch }
+// Batch is up to 500 records, and waits a little: an fsync costs the same for one line as for many.
+func (*JSONL) Batch() Batch { return Batch{Records: jsonlBatch, Wait: jsonlWait} }
 
 // Close closes the file, which holds everything written.
 func (s *JSONL) Close(context.Context) error {

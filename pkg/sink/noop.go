@@ -21,8 +21,8 @@ func (*Noop) Write(ctx context.Context, _ []record.Record) error {
 	return nil
 }
 
-// BatchSize is 1000.
-func (*Noop) BatchSize() int { return noopBatch }
+// Batch is up to 1000 records, without waiting.
+func (*Noop) Batch() Batch { return Batch{Records: noopBatch} }
 
 // Close does nothing.
 func (*Noop) Close(context.Context) error { return nil }

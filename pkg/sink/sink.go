@@ -15,17 +15,26 @@ import (
 // Sink writes records. The loader calls Write from several goroutines at once, but never two at once for one key.
 type Sink interface {
 	// Write stores the batch; nil means every record of it is stored as durably as the sink can. The batch is never empty, is at most
-	// BatchSize long, and may hold several versions of one key, oldest first. Write is idempotent by key and Version (then Sequence):
+	// Batch().Records long, and may hold several versions of one key, oldest first. Write is idempotent by key and Version (then Sequence):
 	// an equal version changes nothing and an older one never replaces a newer one, where the sink can compare.
 	//
 	// An error tells the loader what to do: ErrRejected for records that can never be stored, *UnavailableError for a sink that is
 	// down, *BatchError when some of the batch failed and the others are stored; any other error means none may be stored and all
 	// are tried again.
 	Write(ctx context.Context, batch []record.Record) error
-	// BatchSize is the most records that Write takes at once, at least 1.
-	BatchSize() int
+	// Batch is what Write likes to be given at once. It does not change.
+	Batch() Batch
 	// Close releases the sink after the last Write. It may be called more than once.
 	Close(ctx context.Context) error
+}
+
+// Batch is how much a sink likes to be given at once, and how long that may take to come together.
+type Batch struct {
+	// Records is the most that Write takes, at least 1.
+	Records int
+	// Wait is how long the first record of a batch may wait for others. 0 means not at all: a batch is then what came while the sink was
+	// busy with the one before.
+	Wait time.Duration
 }
 
 // ErrRejected means that the sink will never take this record: the loader dead-letters it. Wrap it with the reason, without values.

@@ -116,9 +116,9 @@ func (l *Loader) Run(intake, work context.Context) error {
 	var working, helping sync.WaitGroup
 	workers := make([]*worker, l.cfg.Workers)
 	for i := range workers {
-		w := &worker{Loader: l, queue: make(chan stream.Delivery, inHand), fail: fail}
+		w := &worker{Loader: l, queue: make(chan stream.Delivery, inHand), drained: drained, fail: fail}
 		workers[i] = w
-		working.Go(func() { w.run(work, drained) })
+		working.Go(func() { w.run(work) })
 	}
 	helping.Go(func() { l.held.keepAlive(aside, l.deps.Log) })
 	helping.Go(func() { l.watchLag(aside) })

@@ -1,11 +1,13 @@
 package loader_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"juliu/pkg/record"
 	"juliu/pkg/sink"
@@ -17,6 +19,8 @@ type recorder struct {
 	answer func(ctx context.Context, batch []record.Record) error
 	// size is the batch size; 0 means 50.
 	size int
+	// wait is how long a batch may wait.
+	wait time.Duration
 
 	mu      sync.Mutex
 	written map[uint64]int
@@ -60,7 +64,7 @@ func (r *recorder) enter(batch []record.Record) {
 	if r.written == nil {
 		r.written, r.history, r.writing = map[uint64]int{}, map[string][]uint64{}, map[string]bool{}
 	}
-	if len(batch) == 0 || len(batch) > r.BatchSize() {
+	if len(batch) == 0 || len(batch) > r.Batch().Records {
 		r.faults = append(r.faults, fmt.Sprintf("a batch of %d records", len(batch)))
 	}
 	if r.closed > 0 {
@@ -89,13 +93,8 @@ func (r *recorder) leave(batch []record.Record) {
 	}
 }
 
-// BatchSize is size.
-func (r *recorder) BatchSize() int {
-	if r.size == 0 {
-		return 50
-	}
-	return r.size
-}
+// Batch is size, and wait.
+func (r *recorder) Batch() sink.Batch { return sink.Batch{Records: cmp.Or(r.size, 50), Wait: r.wait} }
 
 // Close counts.
 func (r *recorder) Close(context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -82,11 +83,11 @@ func orders(tb testing.TB, n int) []record.Record {
 	return all
 }
 
-// order is the ts-th version of a key.
-func order(tb testing.TB, key, ts int) record.Record {
+// order is the ts-th version of a key, with more members, each with a comma before it.
+func order(tb testing.TB, key, ts int, more ...string) record.Record {
 	tb.Helper()
 	at := time.Date(2026, time.January, 31, 16, 0, 0, 0, time.UTC)
-	row := fmt.Sprintf(`{"io_id":%d,"shop_id":%d,"ts":%d,"modified":"2026-02-01 00:00:00"}`, key, key%3, ts)
+	row := fmt.Sprintf(`{"io_id":%d,"shop_id":%d,"ts":%d,"modified":"2026-02-01 00:00:00"%s}`, key, key%3, ts, strings.Join(more, ""))
 	r, err := record.SalesOut().Decode("main", []byte(row), at)
 	if err != nil {
 		tb.Fatal(err)

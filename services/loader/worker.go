@@ -33,63 +33,78 @@ type worker struct {
 	*Loader
 
 	queue chan stream.Delivery
+	// drained is closed when nothing more comes into the queue.
+	drained <-chan struct{}
 	// next was taken from the queue but belongs into the next batch.
 	next *stream.Delivery
 	// fail ends the loader's intake, with the cause.
 	fail context.CancelCauseFunc
 }
 
-// run loads until drained says that nothing more comes and the queue is empty, or until work ends.
-func (w *worker) run(work context.Context, drained <-chan struct{}) {
+// run loads until nothing more comes and the queue is empty, or until work ends.
+func (w *worker) run(work context.Context) {
 	for work.Err() == nil {
-		first, ok := w.first(work, drained)
+		first, ok := w.first(work)
 		if !ok {
 			return
 		}
-		w.load(work, w.batch(first))
+		w.load(work, w.batch(work, first))
 	}
 }
 
 // first waits for a delivery.
-func (w *worker) first(work context.Context, drained <-chan struct{}) (stream.Delivery, bool) {
+func (w *worker) first(work context.Context) (stream.Delivery, bool) {
 	if w.next != nil {
 		d := *w.next
 		w.next = nil
 		return d, true
 	}
+	return w.take(work, nil)
+}
+
+// take waits for a delivery until work ends, late fires, or nothing more comes.
+func (w *worker) take(work context.Context, late <-chan time.Time) (stream.Delivery, bool) {
 	select {
 	case d := <-w.queue:
 		return d, true
 	case <-work.Done():
-	case <-drained:
-		select {
-		case d := <-w.queue:
-			return d, true
-		default:
-		}
+	case <-late:
+	case <-w.drained:
+		return w.queued()
 	}
 	return stream.Delivery{}, false
 }
 
-// batch adds what is queued to first, as much as the sink takes and without waiting, and puts it into the stream's order.
-func (w *worker) batch(first stream.Delivery) []stream.Delivery {
-	batch := []stream.Delivery{first}
-	for first.Attempt < aloneFrom && len(batch) < w.deps.Sink.BatchSize() {
-		select {
-		case d := <-w.queue:
-			if d.Attempt >= aloneFrom {
-				w.next = &d
-				return inOrder(batch)
-			}
-			batch = append(batch, d)
-		default:
-			return inOrder(batch)
-		}
+// queued is the next delivery if there is one.
+func (w *worker) queued() (stream.Delivery, bool) {
+	select {
+	case d := <-w.queue:
+		return d, true
+	default:
+		return stream.Delivery{}, false
 	}
-	return inOrder(batch)
 }
 
-func inOrder(batch []stream.Delivery) []stream.Delivery {
+// batch adds to first what is queued, and what comes while the sink likes to wait, as much as it takes, and puts it into the stream's
+// order.
+func (w *worker) batch(work context.Context, first stream.Delivery) []stream.Delivery {
+	batch, want := []stream.Delivery{first}, w.deps.Sink.Batch()
+	late := time.NewTimer(want.Wait)
+	defer late.Stop()
+	for first.Attempt < aloneFrom && len(batch) < want.Records {
+		d, ok := w.queued()
+		if !ok && want.Wait > 0 {
+			d, ok = w.take(work, late.C)
+		}
+		if !ok {
+			break
+		}
+		if d.Attempt >= aloneFrom {
+			w.next = &d
+			break
+		}
+		batch = append(batch, d)
+	}
 	slices.SortStableFunc(batch, func(a, b stream.Delivery) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return batch
 }

@@ -14,8 +14,8 @@ import (
 func batchIsStored(t *testing.T, s Subject) {
 	t.Helper()
 	batch := []record.Record{version(t, 1, 5, 1), version(t, 2, 6, 2)}
-	write(t, s, batch[:min(len(batch), s.Sink.BatchSize())]...)
-	if s.Sink.BatchSize() == 1 {
+	write(t, s, batch[:min(len(batch), s.Sink.Batch().Records)]...)
+	if s.Sink.Batch().Records == 1 {
 		write(t, s, batch[1])
 	}
 	wantAll(t, s, batch...)
@@ -23,7 +23,7 @@ func batchIsStored(t *testing.T, s Subject) {
 
 func fullBatchIsStored(t *testing.T, s Subject) {
 	t.Helper()
-	size := s.Sink.BatchSize()
+	size := s.Sink.Batch().Records
 	if size < 1 {
 		t.Fatalf("batch size %d, want at least 1", size)
 	}
@@ -62,7 +62,7 @@ func newestStays(t *testing.T, s Subject) {
 func lastOfBatchStays(t *testing.T, s Subject) {
 	t.Helper()
 	batch := []record.Record{version(t, 1, 1, 1), version(t, 2, 1, 2), version(t, 1, 2, 3)}
-	for part := range slices.Chunk(batch, s.Sink.BatchSize()) {
+	for part := range slices.Chunk(batch, s.Sink.Batch().Records) {
 		write(t, s, part...)
 	}
 	if s.Keeps == Newest {

@@ -22,6 +22,8 @@ const (
 	idleTimeout = 90 * time.Second
 	// keepIdle is as many connections as a loader has workers.
 	keepIdle = 64
+	// batchWait is how long an event may wait for others to share its request.
+	batchWait = time.Second
 	// maxAnswer bounds an answer's header and what is read of its body, in bytes.
 	maxAnswer = 64 << 10
 )
@@ -131,8 +133,13 @@ func (s *Sink) post(ctx context.Context, m message) error {
 	return s.answered(m.id, answer.StatusCode(), answer.Header())
 }
 
-// BatchSize is the size configured.
-func (s *Sink) BatchSize() int { return s.batch }
+// Batch is up to as many records as configured. One that may be more than one waits a second for others.
+func (s *Sink) Batch() sink.Batch {
+	if s.batch == 1 {
+		return sink.Batch{Records: 1}
+	}
+	return sink.Batch{Records: s.batch, Wait: batchWait}
+}
 
 // Close closes the idle connections.
 func (s *Sink) Close(context.Context) error {
