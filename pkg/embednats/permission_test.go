@@ -71,11 +71,11 @@ func TestAMissingRightIsNamedAtOnce(t *testing.T) {
 		return j.Commit(ctx, rows, next)
 	}
 	consume := func(ctx context.Context, conn *stream.Conn) error {
-		k, err := stream.OpenConsumer(ctx, conn, stream.LiveConsumer, 10)
+		k, err := stream.OpenConsumer(ctx, conn, stream.LiveConsumer)
 		if err != nil {
 			return err
 		}
-		return k.Run(ctx, ctx, func(d stream.Delivery) { _ = d.Ack() })
+		return k.Run(ctx, ctx, func(context.Context) int { return 10 }, func(d stream.Delivery) { _ = d.Ack() })
 	}
 	for name, tc := range map[string]struct {
 		publish, subscribe []string

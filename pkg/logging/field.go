@@ -66,6 +66,8 @@ const (
 	Operation = "operation"
 	// Holder is who holds a lease: host, process and run.
 	Holder = "holder"
+	// Stack is where the program was; it holds no values.
+	Stack = "stack"
 	// Detail is another program's own words.
 	Detail = "detail"
 )

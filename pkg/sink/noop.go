@@ -21,8 +21,8 @@ func (*Noop) Write(ctx context.Context, _ []record.Record) error {
 	return nil
 }
 
-// Batch is up to 1000 records, without waiting.
-func (*Noop) Batch() Batch { return Batch{Records: noopBatch} }
+// Batch is up to 1000 records, unread, without waiting.
+func (*Noop) Batch() Batch { return Batch{Records: noopBatch, Unread: true} }
 
 // Close does nothing.
 func (*Noop) Close(context.Context) error { return nil }

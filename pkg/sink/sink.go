@@ -35,6 +35,8 @@ type Batch struct {
 	// Wait is how long the first record of a batch may wait for others. 0 means not at all: a batch is then what came while the sink was
 	// busy with the one before.
 	Wait time.Duration
+	// Unread says that Write does not look at the records: they come empty, which spares decoding them.
+	Unread bool
 }
 
 // ErrRejected means that the sink will never take this record: the loader dead-letters it. Wrap it with the reason, without values.

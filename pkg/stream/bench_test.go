@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"strconv"
 	"testing"
@@ -75,7 +76,7 @@ func BenchmarkConsume(b *testing.B) {
 		b.StopTimer()
 		_, conn := setup(b)
 		fill(b, conn, count, 3000)
-		k, err := stream.OpenConsumer(b.Context(), conn, stream.LiveConsumer, 500)
+		k, err := stream.OpenConsumer(b.Context(), conn, stream.LiveConsumer)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -83,8 +84,9 @@ func BenchmarkConsume(b *testing.B) {
 		began := time.Now()
 		intake, enough := context.WithCancel(b.Context())
 		seen := 0
-		err = k.Run(intake, b.Context(), func(d stream.Delivery) {
-			if err := d.Ack(); err != nil {
+		err = k.Run(intake, b.Context(), pulls(1000), func(d stream.Delivery) {
+			_, err := d.Read(b.Context())
+			if err := errors.Join(err, d.Ack()); err != nil {
 				b.Error(err)
 			}
 			if seen++; seen == count {

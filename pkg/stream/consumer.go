@@ -4,23 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/sirupsen/logrus"
 
 	"juliu/pkg/logging"
 )
 
 const (
-	// retryPayload is after how long a message comes again whose large row could not be fetched.
-	retryPayload = 5 * time.Second
-	// pullExpiry bounds a pull; half of it is the heartbeat whose absence shows that the server forgot the pull.
-	pullExpiry = 10 * time.Second
-	// prefetchBytes bounds one pull; two may be on the way, and nats.go drops what exceeds 64 MiB of a subscription.
-	prefetchBytes = 24 << 20
+	// pullExpiry bounds a pull. A stop waits for the pull to end by itself: what the server sends while one is cut off reaches nobody
+	// until AckWait has passed.
+	pullExpiry = 2 * time.Second
+	// pullBytes bounds what one pull brings.
+	pullBytes = 24 << 20
+	// pullAgain is the pause after a pull that failed for a reason that passes.
+	pullAgain = 250 * time.Millisecond
 )
 
 // Consumer delivers what a durable has not yet delivered. Any number of processes may open the same durable; each message goes to one
@@ -29,127 +28,95 @@ type Consumer struct {
 	conn     *Conn
 	consumer jetstream.Consumer
 	durable  string
-	prefetch int
 }
 
-// OpenConsumer binds to a durable of Stream, with prefetch messages on the way at once: prefetch times the time to handle one must stay
-// below the durable's AckWait, and prefetch times the number of processes below its MaxAckPending. A missing durable is a *TopologyError.
-func OpenConsumer(ctx context.Context, c *Conn, durable string, prefetch int) (*Consumer, error) {
+// OpenConsumer binds to a durable of Stream. A missing durable is a *TopologyError.
+func OpenConsumer(ctx context.Context, c *Conn, durable string) (*Consumer, error) {
 	consumer, err := c.consumer(ctx, durable)
 	if err != nil {
 		return nil, err
 	}
-	return &Consumer{conn: c, consumer: consumer, durable: durable, prefetch: prefetch}, nil
+	return &Consumer{conn: c, consumer: consumer, durable: durable}, nil
 }
 
-// Run hands deliveries to handle, one at a time in stream order (redeliveries aside), until intake ends; then it hands over what it has
-// already received and returns nil. handle may block, which slows the delivery down, but not beyond the end of work; it decides what
-// becomes of the delivery, also after it returned. When work ends, Run drops what it holds and returns nil; the server delivers that
-// again after AckWait. No handle runs when Run has returned.
+// AckWait is after how long without a word the server gives a delivery to somebody else.
+func (k *Consumer) AckWait() time.Duration { return k.consumer.CachedInfo().Config.AckWait }
+
+// Run hands deliveries, unread, to handle, one at a time in stream order (redeliveries aside), until intake ends, and then what the last pull
+// still brings; then it returns nil. It asks room before each pull how many deliveries the caller can take, and pulls no more; room may
+// block until intake ends, and then returns 0. handle decides what becomes of the delivery, also after it returned; it should not block,
+// because what is pulled and not yet handled is kept alive by nobody. When work ends, Run drops what it holds and returns nil; the
+// server delivers that again after AckWait. No handle runs when Run has returned.
 //
-// Lost connections, missed heartbeats and new leaders are logged and survived. Errors: a *PermissionError, a *TopologyError when the
-// durable was deleted, a *ConnectError when the server has refused us for good.
-func (k *Consumer) Run(intake, work context.Context, handle func(Delivery)) error {
-	// Before the first pull, whose refusal may come at once.
+// Lost connections and new leaders are logged and survived. Errors: a *PermissionError, a *TopologyError when the durable was deleted, a
+// *ConnectError when the server has refused us for good.
+func (k *Consumer) Run(intake, work context.Context, room func(context.Context) int, handle func(Delivery)) error {
 	call, done := k.conn.calls.follow(work,
 		apiPrefix+"CONSUMER.MSG.NEXT."+Stream+"."+k.durable, "$JS.ACK."+Stream+"."+k.durable+".")
 	defer done()
-	ended := make(chan error, 1)
-	gate := &gate{}
-	consuming, err := k.consumer.Consume(
-		func(m jetstream.Msg) { gate.pass(func() { k.deliver(work, m, handle) }) },
-		jetstream.PullMaxMessagesWithBytesLimit(k.prefetch, max(prefetchBytes, int(k.conn.nc.MaxPayload())+headroom)),
-		jetstream.PullExpiry(pullExpiry),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) { k.judge(err, ended) }),
-	)
-	if err != nil {
-		return fmt.Errorf("consume from %s: %w", k.durable, err)
+	for {
+		n := room(intake)
+		if n == 0 || call.Err() != nil {
+			return k.end(call)
+		}
+		if err := k.pull(call, n, handle); err != nil {
+			if end := k.judge(err); end != nil {
+				return end
+			}
+			pause(intake, pullAgain)
+		}
 	}
-	defer gate.close()
-	defer consuming.Stop()
-	return k.wait(intake, call, consuming, ended)
 }
 
-// wait returns when everything has been handed over, or nothing more can be.
-func (k *Consumer) wait(intake, call context.Context, consuming jetstream.ConsumeContext, ended <-chan error) error {
-	stop := intake.Done()
+// pull asks for n messages and hands over what comes until the pull ends.
+func (k *Consumer) pull(call context.Context, n int, handle func(Delivery)) error {
+	batch, err := k.consumer.Fetch(n, jetstream.FetchMaxWait(pullExpiry), jetstream.FetchMaxBytes(max(pullBytes, int(k.conn.nc.MaxPayload())+headroom)))
+	if err != nil {
+		return err //nolint:wrapcheck // judge words it
+	}
 	for {
 		select {
-		case <-stop:
-			consuming.Drain()
-			stop = nil
-		case err := <-ended:
-			return err
-		case <-consuming.Closed():
-			return nil
-		case <-call.Done():
-			if denied, ok := errors.AsType[*PermissionError](context.Cause(call)); ok {
-				return fmt.Errorf("consume from %s: %w", k.durable, denied)
+		case m, ok := <-batch.Messages():
+			if !ok {
+				return batch.Error() //nolint:wrapcheck // judge words it
 			}
+			if call.Err() == nil {
+				k.deliver(m, handle)
+			}
+		case <-call.Done():
 			return nil
 		}
 	}
 }
 
-// gate lets one through at a time until it is closed.
-type gate struct {
-	mu     sync.Mutex
-	closed bool
-}
-
-func (g *gate) pass(do func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.closed {
-		do()
+// end is why Run ends when no pull failed.
+func (k *Consumer) end(call context.Context) error {
+	if denied, ok := errors.AsType[*PermissionError](context.Cause(call)); ok {
+		return fmt.Errorf("consume from %s: %w", k.durable, denied)
 	}
+	return nil
 }
 
-// close waits for the one inside.
-func (g *gate) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = true
-}
-
-// judge logs what passes by itself and ends Run for what does not.
-func (k *Consumer) judge(err error, ended chan<- error) {
-	var end error
+// judge logs what passes by itself, and returns the error of Run for what does not.
+func (k *Consumer) judge(err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
-		end = &TopologyError{Differences: []string{"consumer " + k.durable + " was deleted"}}
+		return &TopologyError{Differences: []string{"consumer " + k.durable + " was deleted"}}
 	case errors.Is(err, jetstream.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionClosed):
-		end = &ConnectError{Server: k.conn.server, Cause: k.conn.lastError(err), Remedy: remedyAuth, Code: 2}
+		return &ConnectError{Server: k.conn.server, Cause: k.conn.lastError(err), Remedy: remedyAuth, Code: 2}
 	case errors.Is(err, jetstream.ErrBadRequest):
-		end = fmt.Errorf("consume from %s: %w", k.durable, err)
-	default:
-		k.conn.log.WithError(err).WithField(logging.Consumer, k.durable).Warn("deliveries interrupted; going on")
-		return
+		return fmt.Errorf("consume from %s: %w", k.durable, err)
 	}
-	select {
-	case ended <- end:
-	default:
-	}
+	k.conn.log.WithError(err).WithField(logging.Consumer, k.durable).Warn("deliveries interrupted; going on")
+	return nil
 }
 
-// deliver reads one message and hands it over.
-func (k *Consumer) deliver(work context.Context, m jetstream.Msg, handle func(Delivery)) {
-	if work.Err() != nil {
-		return
-	}
+// deliver hands a message over.
+func (k *Consumer) deliver(m jetstream.Msg, handle func(Delivery)) {
 	meta, err := m.Metadata()
 	if err != nil {
 		k.conn.log.WithError(err).Warn("a message without its place on the stream; leaving it")
 		return
 	}
-	d, err := k.conn.newDelivery(work, m, meta)
-	if err != nil {
-		k.conn.log.WithError(err).WithFields(logrus.Fields{logging.Sequence: d.Sequence, logging.Wait: retryPayload.String()}).
-			Warn("a large row could not be fetched; asking for it again")
-		if err := d.NakWithDelay(retryPayload); err != nil {
-			k.conn.log.WithError(err).Warn("asking again failed; it comes after AckWait")
-		}
-		return
-	}
-	handle(d)
+	handle(k.conn.newDelivery(m, meta))
 }

@@ -10,19 +10,28 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"juliu/pkg/embednats"
 	"juliu/pkg/stream"
 )
 
-func openConsumer(tb testing.TB, conn *stream.Conn, prefetch int) *stream.Consumer {
+func openConsumer(tb testing.TB, conn *stream.Conn) *stream.Consumer {
 	tb.Helper()
-	k, err := stream.OpenConsumer(tb.Context(), conn, stream.LiveConsumer, prefetch)
+	k, err := stream.OpenConsumer(tb.Context(), conn, stream.LiveConsumer)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return k
+}
+
+// pulls is room for n deliveries at every pull.
+func pulls(n int) func(context.Context) int {
+	return func(ctx context.Context) int {
+		if ctx.Err() != nil {
+			return 0
+		}
+		return n
+	}
 }
 
 // collect runs a consumer until it has seen count deliveries, and returns them.
@@ -31,7 +40,11 @@ func collect(tb testing.TB, k *stream.Consumer, count int, handle func(stream.De
 	intake, enough := context.WithCancel(tb.Context())
 	defer enough()
 	var seen []stream.Delivery
-	err := k.Run(intake, tb.Context(), func(d stream.Delivery) {
+	err := k.Run(intake, tb.Context(), pulls(500), func(d stream.Delivery) {
+		d, err := d.Read(tb.Context())
+		if err != nil {
+			tb.Error(err)
+		}
 		seen = append(seen, d)
 		if err := handle(d); err != nil {
 			tb.Error(err)
@@ -59,7 +72,7 @@ func TestDeliveriesCarryTheRecordAndItsPlace(t *testing.T) {
 	t.Parallel()
 	_, conn := setup(t)
 	commit(t.Context(), t, openJournal(t, conn), orders(0, 3, 100))
-	seen := collect(t, openConsumer(t, conn, 10), 3, stream.Delivery.Ack)
+	seen := collect(t, openConsumer(t, conn), 3, stream.Delivery.Ack)
 	d := seen[1]
 	want := order(1, 100)
 	if d.Record.Key != want.Key || d.Record.Hash != want.Hash || d.Record.Version.Compare(want.Version) != 0 || string(d.Record.Raw) != string(want.Raw) {
@@ -77,20 +90,17 @@ func busy(work time.Duration) {
 	<-time.After(work)
 }
 
-func TestDrainHandsOverAllThatIsBuffered(t *testing.T) {
+func TestWhenIntakeEndsAllThatWasPulledIsHandedOver(t *testing.T) {
 	t.Parallel()
-	const count, prefetch = 1000, 200
+	const count, room = 1000, 200
 	_, conn := setup(t)
 	fill(t, conn, count, 100)
-	k := openConsumer(t, conn, prefetch)
 	intake, stop := context.WithCancel(t.Context())
 	var handled, inside atomic.Int32
-	err := k.Run(intake, t.Context(), func(d stream.Delivery) {
+	err := openConsumer(t, conn).Run(intake, t.Context(), pulls(room), func(d stream.Delivery) {
 		inside.Add(1)
 		defer inside.Add(-1)
 		if handled.Add(1) == 5 {
-			// Wait until the buffer is full, so that there is something to drain.
-			eventually(t, "the buffer fills", func() bool { return lag(t, conn).AckPending >= prefetch/2 })
 			stop()
 		}
 		busy(time.Millisecond)
@@ -102,8 +112,41 @@ func TestDrainHandsOverAllThatIsBuffered(t *testing.T) {
 		t.Fatal(err, inside.Load())
 	}
 	eventually(t, "nothing is pending for an acknowledgement", func() bool { return lag(t, conn).AckPending == 0 })
-	if got := lag(t, conn); handled.Load() < prefetch/2 || got.Pending != count-uint64(handled.Load()) {
-		t.Errorf("handled %d, the server counts %d pending", handled.Load(), got.Pending)
+	if got := lag(t, conn); handled.Load() != room || got.Pending != count-room {
+		t.Errorf("handled %d, the server counts %d pending; want the %d of the pull handled", handled.Load(), got.Pending, room)
+	}
+}
+
+func TestWhatComesAfterIntakeEndedDuringAPullIsHandedOver(t *testing.T) {
+	t.Parallel()
+	_, conn := setup(t)
+	j := openJournal(t, conn)
+	intake, stop := context.WithCancel(t.Context())
+	asked := make(chan struct{}, 1)
+	ended := make(chan error, 1)
+	var handled atomic.Int32
+	k := openConsumer(t, conn)
+	go func() {
+		ended <- k.Run(intake, t.Context(), func(ctx context.Context) int {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+			return pulls(10)(ctx)
+		}, func(d stream.Delivery) {
+			handled.Add(1)
+			if err := d.Ack(); err != nil {
+				t.Error(err)
+			}
+		})
+	}()
+	<-asked
+	eventually(t, "the server has the pull", func() bool { return waiting(t, conn) == 1 })
+	stop()
+	commit(t.Context(), t, j, orders(0, 3, 100))
+	// On a machine that stood still for two seconds the pull has ended before.
+	if err := <-ended; err != nil || uint64(handled.Load())+lag(t, conn).Pending != 3 {
+		t.Errorf("handled %d, %d not delivered, want 3 together; %v", handled.Load(), lag(t, conn).Pending, err)
 	}
 }
 
@@ -113,7 +156,7 @@ func TestRunEndsWithWorkAndLeavesTheRestToOthers(t *testing.T) {
 	fill(t, conn, 100, 100)
 	work, stop := context.WithCancel(t.Context())
 	var handled, inside atomic.Int32
-	err := openConsumer(t, conn, 50).Run(t.Context(), work, func(stream.Delivery) {
+	err := openConsumer(t, conn).Run(t.Context(), work, pulls(50), func(stream.Delivery) {
 		inside.Add(1)
 		defer inside.Add(-1)
 		handled.Add(1)
@@ -129,7 +172,7 @@ func TestVerbsDecideWhatComesAgain(t *testing.T) {
 	t.Parallel()
 	_, conn := setup(t)
 	commit(t.Context(), t, openJournal(t, conn), orders(0, 4, 100))
-	seen := collect(t, openConsumer(t, conn, 10), 5, func(d stream.Delivery) error {
+	seen := collect(t, openConsumer(t, conn), 5, func(d stream.Delivery) error {
 		switch {
 		case d.Sequence == 1 && d.Attempt == 1:
 			return d.NakWithDelay(50 * time.Millisecond)
@@ -164,9 +207,9 @@ func TestLoadersShareTheDurable(t *testing.T) {
 	seen, each := map[uint64]int{}, make([]int, 3)
 	var group sync.WaitGroup
 	for i := range each {
-		k := openConsumer(t, connect(t, server.URL()), 100)
+		k := openConsumer(t, connect(t, server.URL()))
 		group.Go(func() {
-			err := k.Run(intake, t.Context(), func(d stream.Delivery) {
+			err := k.Run(intake, t.Context(), pulls(100), func(d stream.Delivery) {
 				mu.Lock()
 				defer mu.Unlock()
 				seen[d.Sequence]++
@@ -197,7 +240,7 @@ func TestLargeRowsAreDeliveredOnceEach(t *testing.T) {
 	for n := 0; n < count; n += 100 {
 		commit(t.Context(), t, j, orders(n, 100, 256<<10))
 	}
-	seen := collect(t, openConsumer(t, conn, 500), count, func(d stream.Delivery) error {
+	seen := collect(t, openConsumer(t, conn), count, func(d stream.Delivery) error {
 		if d.Sequence == 1 {
 			// Let everything arrive that will: 64 MiB is where nats.go begins to drop.
 			var same, last uint64
@@ -225,7 +268,7 @@ func TestAPoisonedMessageIsDeliveredWithItsError(t *testing.T) {
 	if _, err := raw(t, server).PublishMsg(t.Context(), &nats.Msg{Subject: "jst.record.sales-out.main.1.1", Data: []byte("not an envelope")}); err != nil {
 		t.Fatal(err)
 	}
-	seen := collect(t, openConsumer(t, conn, 10), 1, func(d stream.Delivery) error { return d.Term("poison") })
+	seen := collect(t, openConsumer(t, conn), 1, func(d stream.Delivery) error { return d.Term("poison") })
 	if seen[0].Err == nil || seen[0].Record.Key != "" {
 		t.Errorf("delivery %+v", seen[0])
 	}
@@ -245,7 +288,7 @@ func TestRunSurvivesServerRestarts(t *testing.T) {
 	intake, enough := context.WithCancel(t.Context())
 	defer enough()
 	seen := map[uint64]struct{}{}
-	err := openConsumer(t, conn, 100).Run(intake, t.Context(), func(d stream.Delivery) {
+	err := openConsumer(t, conn).Run(intake, t.Context(), pulls(100), func(d stream.Delivery) {
 		if len(seen) == count/2 && d.Attempt == 1 {
 			server.Close()
 			server = serve(t, same)
@@ -265,9 +308,9 @@ func TestADeletedConsumerEndsRun(t *testing.T) {
 	t.Parallel()
 	server, conn := setup(t)
 	commit(t.Context(), t, openJournal(t, conn), orders(0, 1, 100))
-	k := openConsumer(t, conn, 10)
+	k := openConsumer(t, conn)
 	js := raw(t, server)
-	err := k.Run(t.Context(), t.Context(), func(stream.Delivery) {
+	err := k.Run(t.Context(), t.Context(), pulls(10), func(stream.Delivery) {
 		if err := js.DeleteConsumer(t.Context(), stream.Stream, stream.LiveConsumer); err != nil {
 			t.Error(err)
 		}
@@ -275,94 +318,8 @@ func TestADeletedConsumerEndsRun(t *testing.T) {
 	if _, ok := errors.AsType[*stream.TopologyError](err); !ok {
 		t.Errorf("got %v, want a TopologyError", err)
 	}
-	if _, err := stream.OpenConsumer(t.Context(), conn, stream.LiveConsumer, 10); err == nil {
+	if _, err := stream.OpenConsumer(t.Context(), conn, stream.LiveConsumer); err == nil {
 		t.Error("a consumer that is gone opens")
-	}
-}
-
-func TestDeadLettersAreKeptWholeAndOnce(t *testing.T) {
-	t.Parallel()
-	server := serve(t, embednats.Options{MaxPayload: 1 << 16})
-	conn := connect(t, server.URL())
-	if _, err := stream.Provision(t.Context(), conn, stream.Limits{}); err != nil {
-		t.Fatal(err)
-	}
-	j := openJournal(t, conn)
-	commit(t.Context(), t, j, orders(0, 1, 100))
-	commit(t.Context(), t, j, orders(1, 1, 1<<16-5000))
-	large := noise(2, 1<<17)
-	if err := j.Commit(t.Context(), append(orders(2, 0, 0), large), checkpoint(epoch())); err != nil {
-		t.Fatal(err)
-	}
-	collect(t, openConsumer(t, conn, 10), 3, func(d stream.Delivery) error {
-		for range 3 {
-			if err := conn.KeepDelivery(t.Context(), d, "the sink\r\nsays no", "rejected"); err != nil {
-				return err
-			}
-		}
-		return d.Term("rejected")
-	})
-	row := []byte(`{"o_id":null}`)
-	for range 3 {
-		if err := conn.KeepRow(t.Context(), source, resource, row, "no identity", "no-identity"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := lag(t, conn); got.DeadLetters != 4 || got.Lag() != 0 {
-		t.Fatalf("%d dead letters, lag %d", got.DeadLetters, got.Lag())
-	}
-	dead, err := raw(t, server).Stream(t.Context(), stream.DeadLetterStream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := message(t, dead, 1)
-	for header, want := range map[string]string{
-		stream.HeaderReason: "the sink says no", stream.HeaderClass: "rejected", stream.HeaderSequence: "1", stream.HeaderDeliveries: "1",
-		stream.HeaderStream: stream.Stream, stream.HeaderConsumer: stream.LiveConsumer, stream.HeaderKey: order(0, 0).Key,
-		stream.HeaderSubject: stream.RecordSubject(order(0, 0)), "Nats-Batch-Id": "",
-	} {
-		if got := first.Header.Get(header); got != want {
-			t.Errorf("header %s is %q, want %q", header, got, want)
-		}
-	}
-	if want := stream.DeadLetterSubject(resource, source, "10", 0); first.Subject[:len(want)-1] != want[:len(want)-1] {
-		t.Errorf("kept at %s", first.Subject)
-	}
-	if got := message(t, dead, 3).Header.Get(stream.HeaderObject); got == "" {
-		t.Error("the large row lost its object")
-	}
-	if last := message(t, dead, 4); string(last.Data) != string(row) || last.Header.Get(stream.HeaderContent) != "row" {
-		t.Errorf("the row is kept as %q", last.Data)
-	}
-}
-
-func TestALetterIsNotTakenForOneOfTheSameSequenceOrOneThatWasDeleted(t *testing.T) {
-	t.Parallel()
-	server, conn := setup(t)
-	js := raw(t, server)
-	keep := func(d stream.Delivery) error { return conn.KeepDelivery(t.Context(), d, "no", "rejected") }
-	commit(t.Context(), t, openJournal(t, conn), orders(0, 1, 100))
-	collect(t, openConsumer(t, conn, 10), 1, func(d stream.Delivery) error { return errors.Join(keep(d), d.Term("no")) })
-	if err := js.DeleteStream(t.Context(), stream.Stream); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := stream.Provision(t.Context(), conn, stream.Limits{}); err != nil {
-		t.Fatal(err)
-	}
-	commit(t.Context(), t, openJournal(t, conn), orders(1, 1, 100))
-	dead, err := js.Stream(t.Context(), stream.DeadLetterStream)
-	if err != nil {
-		t.Fatal(err)
-	}
-	collect(t, openConsumer(t, conn, 10), 1, func(d stream.Delivery) error {
-		err := keep(d)
-		if got := lag(t, conn); d.Sequence != 1 || got.DeadLetters != 2 {
-			t.Errorf("of two records of sequence 1, the second one's is %d, %d dead letters are kept, want 2", d.Sequence, got.DeadLetters)
-		}
-		return errors.Join(err, dead.Purge(t.Context()), keep(d), d.Term("no"))
-	})
-	if got := lag(t, conn); got.DeadLetters != 1 {
-		t.Errorf("after a purge %d dead letters are kept, want 1", got.DeadLetters)
 	}
 }
 
@@ -389,11 +346,12 @@ func TestWhatFailsWithoutAConnectionIsNotSentLater(t *testing.T) {
 	}
 }
 
-func message(tb testing.TB, s jetstream.Stream, sequence uint64) *jetstream.RawStreamMsg {
+// waiting is how many pulls wait at the server.
+func waiting(tb testing.TB, conn *stream.Conn) int {
 	tb.Helper()
-	m, err := s.GetMsg(tb.Context(), sequence)
+	k, err := conn.JetStream().Consumer(tb.Context(), stream.Stream, stream.LiveConsumer)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return m
+	return k.CachedInfo().NumWaiting
 }

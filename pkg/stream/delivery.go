@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,10 +14,13 @@ import (
 	juliuv1 "juliu/proto/juliu/v1"
 )
 
-// Delivery is a record as it came from the stream. The verbs (Ack and the others) tell the server what became of it; exactly one of
-// Ack, NakWithDelay and Term ends it, or AckWait does, after which it comes again. They are safe for concurrent use.
+// Delivery is a message with a record as it came from the stream; Read decodes it. The verbs (Ack and the others) tell the server what
+// became of it; exactly one of Ack, NakWithDelay and Term ends it, or AckWait does, after which it comes again. They are safe for
+// concurrent use.
 type Delivery struct {
-	// Record is the record, with Sequence and Published. The rest of it is empty when Err is set.
+	// Identity tells keys apart: messages of one source, resource and key have the same one. It is read from subject and headers.
+	Identity string
+	// Record is the record, with Sequence and Published. It is empty before Read, and when Err is set.
 	Record record.Record
 	// Err says why the message cannot be read: keep it as a dead letter, an ErrNotYet only after some attempts.
 	Err error
@@ -30,29 +34,49 @@ type Delivery struct {
 	Pending uint64
 	// Published is when the server stored the record.
 	Published time.Time
+	// Size is the length of the message's body in bytes.
+	Size int
 
 	consumer string
+	conn     *Conn
 	msg      jetstream.Msg
 }
 
 // errDetached means that a Delivery did not come from a stream.
 var errDetached = errors.New("this delivery did not come from a stream")
 
-// newDelivery reads a message. An error means that it may be read later; a message that never can be, or whose
-// object is not found, is a Delivery with Err.
-func (c *Conn) newDelivery(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata) (Delivery, error) {
-	d := Delivery{
+// newDelivery is a message, unread.
+func (c *Conn) newDelivery(m jetstream.Msg, meta *jetstream.MsgMetadata) Delivery {
+	// jst.record.<resource>.<source>.<shop>.<partition>: an order that moves to another shop stays the same.
+	owner := m.Subject()
+	for range 2 {
+		owner = owner[:max(strings.LastIndexByte(owner, '.'), 0)]
+	}
+	return Delivery{
+		Identity:  owner + "." + m.Headers().Get(HeaderKey),
 		Subject:   m.Subject(),
 		Sequence:  meta.Sequence.Stream,
 		Attempt:   int(meta.NumDelivered), //nolint:gosec // a count of deliveries
 		Pending:   meta.NumPending,
 		Published: meta.Timestamp.UTC(),
+		Size:      len(m.Data()),
 		consumer:  meta.Consumer,
+		conn:      c,
 		msg:       m,
 	}
-	d.Record, d.Err = c.readRecord(ctx, m)
+}
+
+// Read is the delivery with Record, or with Err when the message cannot be read. Its error means that it may be read later: a large row
+// could not be fetched.
+func (d Delivery) Read(ctx context.Context) (Delivery, error) {
+	if d.msg == nil {
+		return d, nil
+	}
+	d.Record, d.Err = d.conn.readRecord(ctx, d.msg)
 	if d.Err != nil && !errors.Is(d.Err, errUnreadable) && !errors.Is(d.Err, ErrNotYet) {
-		return d, d.Err
+		err := d.Err
+		d.Err = nil
+		return d, fmt.Errorf("read delivery %d: %w", d.Sequence, err)
 	}
 	d.Record.Sequence, d.Record.Published = d.Sequence, d.Published
 	return d, nil

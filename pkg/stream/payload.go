@@ -84,7 +84,10 @@ func (c *Conn) body(ctx context.Context, h nats.Header, data []byte) ([]byte, er
 	default:
 		return nil, fmt.Errorf("%w: unknown encoding %q", errUnreadable, encoding)
 	}
-	if sum := sha256.Sum256(data); name != "" && hex.EncodeToString(sum[:]) != name {
+	if name == "" {
+		return data, nil
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != name {
 		return nil, fmt.Errorf("%w: the object is not what its name says", errUnreadable)
 	}
 	return data, nil

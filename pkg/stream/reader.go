@@ -59,7 +59,7 @@ func Read(ctx context.Context, c *Conn, o ReadOptions, fn func(Delivery) error) 
 			skip--
 			return true, nil
 		}
-		d, err := c.newDelivery(ctx, m, meta)
+		d, err := c.newDelivery(m, meta).Read(ctx)
 		if err != nil {
 			return false, err
 		}

@@ -8,8 +8,5 @@ func Judge(err error, attempt, maxAttempts int) (string, time.Duration, string) 
 	return map[action]string{done: "done", retry: "retry", reject: "reject", pause: "pause"}[v.action], v.after, v.class
 }
 
-// InHand is the most deliveries that a loader holds, one on the way from the client to the workers included, Prefetch those of them that wait in the client.
-const (
-	InHand   = inHand + prefetch + 1
-	Prefetch = prefetch
-)
+// MostHeld is the most deliveries that a loader holds.
+const MostHeld = mostHeld

@@ -13,46 +13,96 @@ import (
 	"juliu/pkg/stream"
 )
 
-// keepAliveEvery is a third of the consumer's AckWait: two notes may get lost.
-const keepAliveEvery = 10 * time.Second
+const (
+	// leastHeld and mostHeld bound how many deliveries a loader holds: two batches for each worker, one being written and one waiting,
+	// within these. More would be kept from other loaders without making this one faster; see docs/adr/0015.
+	leastHeld = 64
+	mostHeld  = 1024
+	// heldBytes is how many bytes of rows a loader holds before it pulls no more. What one pull brings may come on top.
+	heldBytes = 64 << 20
+)
 
-// held is what this process has been given and has not settled, up to inHand. The server takes a delivery for lost after AckWait
-// unless it hears that the delivery is in progress.
+// held is what this process has been given and has not settled. The server takes a delivery for lost after AckWait unless it hears that
+// the delivery is in progress.
 type held struct {
-	places chan struct{}
+	limit int
+	// freed has one element when something was removed since anybody looked.
+	freed chan struct{}
 
 	mu         sync.Mutex
 	deliveries map[uint64]stream.Delivery
+	bytes      int
+	down       bool
 }
 
-func newHeld() *held {
-	return &held{places: make(chan struct{}, inHand), deliveries: make(map[uint64]stream.Delivery)}
+func newHeld(limit int) *held {
+	return &held{limit: limit, freed: make(chan struct{}, 1), deliveries: make(map[uint64]stream.Delivery, limit)}
 }
 
-// add waits for a free place; it reports false when ctx ends first.
-func (h *held) add(ctx context.Context, d stream.Delivery) bool {
-	select {
-	case h.places <- struct{}{}:
-	case <-ctx.Done():
-		return false
+// room waits until there is room worth a pull, and returns how much; 0 when ctx ends first. While the sink is down there is none, unless
+// nothing is left in hand that could show that the sink is back.
+func (h *held) room(ctx context.Context) int {
+	for ctx.Err() == nil {
+		if free := h.free(); free >= h.limit/4 {
+			return free
+		}
+		select {
+		case <-h.freed:
+		case <-ctx.Done():
+		}
 	}
+	return 0
+}
+
+func (h *held) free() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.bytes >= heldBytes || h.down && len(h.deliveries) > 0 {
+		return 0
+	}
+	return h.limit - len(h.deliveries)
+}
+
+// add reports false for what is in hand already: the server did not hear in time that it is in progress. The one in hand settles it.
+func (h *held) add(d stream.Delivery) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.deliveries[d.Sequence]; ok {
+		return false
+	}
 	h.deliveries[d.Sequence] = d
+	h.bytes += d.Size
 	return true
 }
 
-// remove frees the place of a settled delivery.
+// remove makes room for another.
 func (h *held) remove(d stream.Delivery) {
 	h.mu.Lock()
 	delete(h.deliveries, d.Sequence)
+	h.bytes -= d.Size
 	h.mu.Unlock()
-	<-h.places
+	h.look()
 }
 
-// keepAlive tells the server about what is held, until ctx ends.
-func (h *held) keepAlive(ctx context.Context, log logrus.FieldLogger) {
-	ticker := time.NewTicker(keepAliveEvery)
+// setDown notes whether the sink is down.
+func (h *held) setDown(down bool) {
+	h.mu.Lock()
+	h.down = down
+	h.mu.Unlock()
+	h.look()
+}
+
+// look wakes whoever waits for room.
+func (h *held) look() {
+	select {
+	case h.freed <- struct{}{}:
+	default:
+	}
+}
+
+// keepAlive tells the server every while about what is held, until ctx ends.
+func (h *held) keepAlive(ctx context.Context, every time.Duration, log logrus.FieldLogger) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {

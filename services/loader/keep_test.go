@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
@@ -20,8 +21,11 @@ import (
 // loader bears.
 type script []stream.Delivery
 
+// AckWait is that of the live consumer.
+func (script) AckWait() time.Duration { return 30 * time.Second }
+
 // Run hands over the deliveries.
-func (s script) Run(intake, _ context.Context, handle func(stream.Delivery)) error {
+func (s script) Run(intake, _ context.Context, _ func(context.Context) int, handle func(stream.Delivery)) error {
 	for _, d := range s {
 		handle(d)
 	}
@@ -72,7 +76,7 @@ func delivery(t *testing.T, key, attempt int) stream.Delivery {
 	t.Helper()
 	r := order(t, key, 1)
 	r.Sequence = uint64(key)
-	return stream.Delivery{Record: r, Sequence: r.Sequence, Attempt: attempt}
+	return stream.Delivery{Identity: r.Key, Record: r, Sequence: r.Sequence, Attempt: attempt}
 }
 
 func TestADeliveryThatCannotBeReadIsDeadLetteredAndTheOthersAreWritten(t *testing.T) {
@@ -163,7 +167,7 @@ func TestTheConsumersErrorEndsTheLoader(t *testing.T) {
 	gone := &stream.TopologyError{Differences: []string{"consumer loader was deleted"}}
 	s := &recorder{}
 	r := run(t, loader.Deps{
-		Consumer: broken{gone}, DeadLetters: &letters{}, Sink: s, Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
+		Consumer: broken{err: gone}, DeadLetters: &letters{}, Sink: s, Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
 	})
 	if err := r.wait(t); !errors.Is(err, gone) {
 		t.Errorf("run: %v, want the consumer's error", err)
@@ -174,10 +178,16 @@ func TestTheConsumersErrorEndsTheLoader(t *testing.T) {
 }
 
 // broken is a consumer that fails.
-type broken struct{ err error }
+type broken struct {
+	script
+
+	err error
+}
 
 // Run fails.
-func (b broken) Run(context.Context, context.Context, func(stream.Delivery)) error { return b.err }
+func (b broken) Run(context.Context, context.Context, func(context.Context) int, func(stream.Delivery)) error {
+	return b.err
+}
 
 func TestWhatIsQueuedWhenTheConsumerEndsIsWritten(t *testing.T) {
 	t.Parallel()
@@ -209,9 +219,9 @@ type ending struct {
 }
 
 // Run hands over the deliveries.
-func (e ending) Run(_, work context.Context, handle func(stream.Delivery)) error {
+func (e ending) Run(_, work context.Context, room func(context.Context) int, handle func(stream.Delivery)) error {
 	defer close(e.returned)
 	ended, end := context.WithCancel(work)
 	end()
-	return e.script.Run(ended, work, handle)
+	return e.script.Run(ended, work, room, handle)
 }

@@ -24,20 +24,21 @@ import (
 )
 
 const (
-	// prefetch is how many deliveries wait in the client. Nobody tells the server that those are in progress, so that even a sink that
-	// takes two records a second must get through them within the consumer's AckWait of 30 seconds.
-	prefetch = 32
-	// inHand bounds the deliveries that the workers hold together. With prefetch it is a loader's share of the consumer's MaxAckPending
-	// of 4096: seven loaders before a slow sink, and none of them goes without.
-	inHand = 512
 	// closePatience is how long the sink may take to close.
 	closePatience = 5 * time.Second
+	// unsettledAfter times LOADER_MAX_ATTEMPTS deliveries without a verdict are one too many: then the loaders that were given the message
+	// died of it. It is more than once, because loaders also die, or are stopped before a sink that is down, for other reasons.
+	unsettledAfter = 2
+	// notes is how often a delivery is said to be in progress within AckWait: two may get lost.
+	notes = 3
 )
 
 // Consumer is where deliveries come from; a *stream.Consumer is one.
 type Consumer interface {
-	// Run hands deliveries to handle until intake ends, then what it has received already; see stream.Consumer.
-	Run(intake, work context.Context, handle func(stream.Delivery)) error
+	// Run asks room how many deliveries to pull, and hands them to handle, until intake ends; see stream.Consumer.
+	Run(intake, work context.Context, room func(context.Context) int, handle func(stream.Delivery)) error
+	// AckWait is after how long a delivery that nothing is heard of goes to another loader.
+	AckWait() time.Duration
 }
 
 // DeadLetters is where records go that the sink will never take; a *stream.Conn is one.
@@ -72,7 +73,7 @@ type Loader struct {
 func Open(
 	ctx context.Context, conn *stream.Conn, cfg Config, log logrus.FieldLogger, registerer prometheus.Registerer,
 ) (*Loader, error) {
-	consumer, err := stream.OpenConsumer(ctx, conn, stream.LiveConsumer, prefetch)
+	consumer, err := stream.OpenConsumer(ctx, conn, stream.LiveConsumer)
 	if err != nil {
 		return nil, fmt.Errorf("open the consumer: %w", err)
 	}
@@ -100,7 +101,8 @@ func New(deps Deps, cfg Config) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Loader{deps: deps, cfg: cfg, metrics: m, held: newHeld(), outage: &outage{log: deps.Log, gauge: m.unavailable}}, nil
+	held := newHeld(min(max(2*cfg.Workers*deps.Sink.Batch().Records, leastHeld), mostHeld))
+	return &Loader{deps: deps, cfg: cfg, metrics: m, held: held, outage: &outage{log: deps.Log, gauge: m.unavailable, held: held}}, nil
 }
 
 // Run loads until intake ends, finishes what it has in hand, closes the sink and returns nil. When work ends first it drops the rest,
@@ -116,15 +118,19 @@ func (l *Loader) Run(intake, work context.Context) error {
 	var working, helping sync.WaitGroup
 	workers := make([]*worker, l.cfg.Workers)
 	for i := range workers {
-		w := &worker{Loader: l, queue: make(chan stream.Delivery, inHand), drained: drained, fail: fail}
+		w := &worker{Loader: l, queue: make(chan stream.Delivery, l.held.limit), drained: drained, fail: fail}
 		workers[i] = w
 		working.Go(func() { w.run(work) })
 	}
-	helping.Go(func() { l.held.keepAlive(aside, l.deps.Log) })
+	helping.Go(func() { l.held.keepAlive(aside, l.deps.Consumer.AckWait()/notes, l.deps.Log) })
 	helping.Go(func() { l.watchLag(aside) })
 	l.deps.Log.WithFields(logrus.Fields{logging.Sink: l.cfg.Sink, logging.Workers: l.cfg.Workers}).Info("loading")
 
-	err := l.deps.Consumer.Run(intake, work, func(d stream.Delivery) { l.hand(work, workers[keyHash(d)%uint64(len(workers))], d) })
+	err := l.deps.Consumer.Run(intake, work, l.held.room, func(d stream.Delivery) {
+		if l.held.add(d) {
+			workers[keyHash(d)%uint64(len(workers))].queue <- d // has room for all that is held
+		}
+	})
 	close(drained)
 	working.Wait()
 	stop()
@@ -135,23 +141,10 @@ func (l *Loader) Run(intake, work context.Context) error {
 	return errors.Join(err, l.closeSink(work))
 }
 
-// hand gives a delivery to a worker. It blocks while the loader holds all it may: then nothing more is pulled.
-func (l *Loader) hand(work context.Context, w *worker, d stream.Delivery) {
-	if l.held.add(work, d) {
-		w.queue <- d // has room for all that is held
-	}
-}
-
-// keyHash tells keys apart. A delivery that cannot be read has none and stands for itself.
+// keyHash tells keys apart.
 func keyHash(d stream.Delivery) uint64 {
-	if d.Err != nil {
-		return d.Sequence
-	}
 	h := fnv.New64a()
-	for _, part := range []string{d.Record.Source, d.Record.Resource, d.Record.Key} {
-		_, _ = h.Write([]byte(part))
-		_, _ = h.Write([]byte{0})
-	}
+	_, _ = h.Write([]byte(d.Identity))
 	return h.Sum64()
 }
 

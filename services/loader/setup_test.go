@@ -107,7 +107,7 @@ type running struct {
 func (b *bundle) start(tb testing.TB, s sink.Sink, change ...func(*loader.Config)) *running {
 	tb.Helper()
 	conn := b.connect(tb, "loader")
-	consumer, err := stream.OpenConsumer(tb.Context(), conn, stream.LiveConsumer, loader.Prefetch)
+	consumer, err := stream.OpenConsumer(tb.Context(), conn, stream.LiveConsumer)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"juliu/pkg/sink"
+	"juliu/pkg/stream"
 )
 
 // action is what becomes of a delivery.
@@ -29,6 +30,8 @@ const (
 	classExhausted = "exhausted"
 	// classUndecodable: this program cannot read it.
 	classUndecodable = "undecodable"
+	// classUnsettled: no loader that was given it lived to say what became of it.
+	classUnsettled = "unsettled"
 )
 
 const (
@@ -61,6 +64,21 @@ func judge(err error, attempt, maxAttempts int) verdict {
 		return verdict{action: reject, class: classExhausted, reason: err.Error()}
 	default:
 		return verdict{action: retry, after: delay(attempt)}
+	}
+}
+
+// errUnsettled means that nobody who was given the delivery lived to say what became of it.
+var errUnsettled = errors.New("delivered again and again and never settled: it may end the loader that takes it; see what the loaders said last")
+
+// judgeUnread decides about a delivery that is not given to the sink.
+func judgeUnread(err error, attempt, maxAttempts int) verdict {
+	switch {
+	case errors.Is(err, stream.ErrNotYet):
+		return judge(err, attempt, maxAttempts)
+	case errors.Is(err, errUnsettled):
+		return verdict{action: reject, class: classUnsettled, reason: err.Error()}
+	default:
+		return verdict{action: reject, class: classUndecodable, reason: err.Error()}
 	}
 }
 

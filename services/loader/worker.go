@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -21,6 +22,8 @@ import (
 const (
 	// aloneFrom is the attempt from which a record is written alone: one that the sink chokes on must not take others with it.
 	aloneFrom = 3
+	// readAgain is when a delivery comes again whose large row could not be fetched.
+	readAgain = 5 * time.Second
 	// keepAgain is when a delivery comes again whose dead letter could not be stored.
 	keepAgain = 30 * time.Second
 	// maxPause bounds the wait between two tries of a sink that is down: 1 s, 2 s, 4 s, 8 s, 16 s, 30 s, and 30 s from there on, unless
@@ -111,7 +114,7 @@ func (w *worker) batch(work context.Context, first stream.Delivery) []stream.Del
 
 // load writes the batch and settles each delivery of it. While the sink is down it waits and writes again what is left, until work ends.
 func (w *worker) load(work context.Context, batch []stream.Delivery) {
-	batch = w.withoutUndecodable(work, batch)
+	batch = w.read(work, batch)
 	for tries := 1; len(batch) > 0; tries++ {
 		left, wait := w.pass(work, batch)
 		if work.Err() != nil {
@@ -137,16 +140,14 @@ func (w *worker) pass(work context.Context, batch []stream.Delivery) ([]stream.D
 			continue // it was cut off, which says nothing about the record
 		}
 		v := judge(err, batch[i].Attempt, w.cfg.MaxAttempts)
-		switch v.action {
-		case pause:
+		if v.action == pause {
 			w.outage.begin(err)
 			left, wait = append(left, batch[i]), max(wait, v.after)
 			continue
-		case retry:
+		}
+		w.outage.end()
+		if v.action == retry {
 			failed, retried = err, retried+1
-		case done:
-			w.outage.end()
-		case reject:
 		}
 		w.settle(work, batch[i], v)
 	}
@@ -156,18 +157,28 @@ func (w *worker) pass(work context.Context, batch []stream.Delivery) ([]stream.D
 	return left, wait
 }
 
-// withoutUndecodable settles what cannot be read.
-func (w *worker) withoutUndecodable(work context.Context, batch []stream.Delivery) []stream.Delivery {
-	return slices.DeleteFunc(batch, func(d stream.Delivery) bool {
-		if d.Err != nil {
-			v := verdict{action: reject, class: classUndecodable, reason: d.Err.Error()}
-			if errors.Is(d.Err, stream.ErrNotYet) {
-				v = judge(d.Err, d.Attempt, w.cfg.MaxAttempts)
-			}
-			w.settle(work, d, v)
+// read decodes the batch and settles what cannot be read.
+func (w *worker) read(work context.Context, batch []stream.Delivery) []stream.Delivery {
+	readable := batch[:0]
+	for _, d := range batch {
+		var err error
+		if d.Attempt > unsettledAfter*w.cfg.MaxAttempts {
+			d.Err = errUnsettled
+		} else if !w.deps.Sink.Batch().Unread {
+			d, err = d.Read(work)
 		}
-		return d.Err != nil
-	})
+		switch {
+		case err != nil && work.Err() != nil: // cut off
+		case err != nil:
+			w.log(d).WithError(err).Warn("record not read; it comes again")
+			w.settle(work, d, verdict{action: retry, after: readAgain})
+		case d.Err != nil:
+			w.settle(work, d, judgeUnread(d.Err, d.Attempt, w.cfg.MaxAttempts))
+		default:
+			readable = append(readable, d)
+		}
+	}
+	return readable
 }
 
 // write writes the batch and returns the error of each record.
@@ -181,7 +192,7 @@ func (w *worker) write(work context.Context, batch []stream.Delivery) []error {
 		records[i] = d.Record
 	}
 	timer := prometheus.NewTimer(w.metrics.writeSeconds)
-	err := w.deps.Sink.Write(work, records)
+	err := w.call(work, records)
 	timer.ObserveDuration()
 	w.metrics.batchRecords.Observe(float64(len(batch)))
 
@@ -194,7 +205,7 @@ func (w *worker) write(work context.Context, batch []stream.Delivery) []error {
 				errs[i] = cause
 			}
 		}
-	case errors.Is(err, sink.ErrRejected) && len(batch) > 1:
+	case (errors.Is(err, sink.ErrRejected) || errors.Is(err, errPanicked)) && len(batch) > 1:
 		// One of them, but which? Each alone tells.
 		for i := range batch {
 			errs[i] = w.write(work, batch[i:i+1])[0]
@@ -205,6 +216,21 @@ func (w *worker) write(work context.Context, batch []stream.Delivery) []error {
 		}
 	}
 	return errs
+}
+
+// errPanicked means that the sink has a fault.
+var errPanicked = errors.New("the sink panicked; report it with the stack in the log")
+
+// call is Write of the sink. A sink that panics at one record must not take this loader, and then the next, away from all others. What
+// it panicked with is not shown: it may quote values.
+func (w *worker) call(work context.Context, records []record.Record) (err error) {
+	defer func() {
+		if recover() != nil {
+			w.deps.Log.WithField(logging.Stack, string(debug.Stack())).Error("sink panicked")
+			err = errPanicked
+		}
+	}()
+	return w.deps.Sink.Write(work, records)
 }
 
 // settle tells the server what became of a delivery. When the server does not hear it, the delivery comes again, which the sink bears.
