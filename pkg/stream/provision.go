@@ -146,7 +146,8 @@ func provisionConsumer(ctx context.Context, c *Conn, _ Limits) ([]string, error)
 		return nil, wrap("look up "+what, err)
 	}
 	next := k.CachedInfo().Config
-	changes := changed(what, consumerContract(next, k.CachedInfo().Paused), consumerContract(want, false))
+	changes := changed(what, slices.Concat(consumerContract(next, k.CachedInfo().Paused), consumerTuning(next)),
+		slices.Concat(consumerContract(want, false), consumerTuning(want)))
 	if len(changes) == 0 {
 		return nil, nil
 	}

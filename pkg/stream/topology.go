@@ -116,9 +116,9 @@ func liveConsumer() jetstream.ConsumerConfig {
 		DeliverPolicy: jetstream.DeliverAllPolicy,    // a sink begins with everything there is
 		AckPolicy:     jetstream.AckExplicitPolicy,   // one order at a time is done or not
 		ReplayPolicy:  jetstream.ReplayInstantPolicy, // as fast as the loaders take it
-		AckWait:       30 * time.Second,              // a dead loader's share comes back soon; slow writes send InProgress
+		AckWait:       30 * time.Second,              // a dead loader's share comes back soon; a live one says that it is in progress
 		MaxDeliver:    -1,                            // a limit here would lose silently: the loader counts, and dead-letters first
-		MaxAckPending: 4096,                          // shared by all loaders, each of which holds up to 544: seven of them and a rest
+		MaxAckPending: 16 << 10,                      // shared by all loaders, each of which holds up to 1024: sixteen of them
 	}
 }
 
@@ -167,12 +167,18 @@ func consumerContract(c jetstream.ConsumerConfig, paused bool) []setting {
 		{"filter_subject", c.FilterSubject},
 		{"deliver_policy", c.DeliverPolicy.String()},
 		{"ack_policy", c.AckPolicy.String()},
-		{"ack_wait", c.AckWait.String()},
 		{"max_deliver", c.MaxDeliver},
-		{"max_ack_pending", c.MaxAckPending},
 		{"headers_only", c.HeadersOnly},
 		{"backoff", fmt.Sprint(c.BackOff)},
 		{"paused", paused},
+	}
+}
+
+// consumerTuning are the settings of a consumer that loaders follow, whatever they are.
+func consumerTuning(c jetstream.ConsumerConfig) []setting {
+	return []setting{
+		{"ack_wait", c.AckWait.String()},
+		{"max_ack_pending", c.MaxAckPending},
 	}
 }
 

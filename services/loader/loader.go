@@ -61,11 +61,12 @@ type Deps struct {
 
 // Loader loads. Run it once.
 type Loader struct {
-	deps    Deps
-	cfg     Config
-	metrics *metrics
-	held    *held
-	outage  *outage
+	deps     Deps
+	cfg      Config
+	metrics  *metrics
+	held     *held
+	outage   *outage
+	suspects *suspects
 }
 
 // Open returns a Loader on the live consumer, with the sink that cfg names. Errors: a *stream.TopologyError when `juliu provision` has
@@ -102,7 +103,11 @@ func New(deps Deps, cfg Config) (*Loader, error) {
 		return nil, err
 	}
 	held := newHeld(min(max(2*cfg.Workers*deps.Sink.Batch().Records, leastHeld), mostHeld))
-	return &Loader{deps: deps, cfg: cfg, metrics: m, held: held, outage: &outage{log: deps.Log, gauge: m.unavailable, held: held}}, nil
+	return &Loader{
+		deps: deps, cfg: cfg, metrics: m, held: held,
+		outage:   &outage{log: deps.Log, gauge: m.unavailable, held: held},
+		suspects: &suspects{maxAttempts: cfg.MaxAttempts},
+	}, nil
 }
 
 // Run loads until intake ends, finishes what it has in hand, closes the sink and returns nil. When work ends first it drops the rest,
@@ -122,7 +127,7 @@ func (l *Loader) Run(intake, work context.Context) error {
 		workers[i] = w
 		working.Go(func() { w.run(work) })
 	}
-	helping.Go(func() { l.held.keepAlive(aside, l.deps.Consumer.AckWait()/notes, l.deps.Log) })
+	helping.Go(func() { l.held.keepAlive(aside, max(l.deps.Consumer.AckWait()/notes, time.Millisecond), l.deps.Log) })
 	helping.Go(func() { l.watchLag(aside) })
 	l.deps.Log.WithFields(logrus.Fields{logging.Sink: l.cfg.Sink, logging.Workers: l.cfg.Workers}).Info("loading")
 

@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -43,9 +44,10 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		rejectedTotal: prometheus.NewCounterVec(counter("records_rejected_total", "Records kept as dead letters, by class."), []string{"class"}),
 		writeSeconds:  histogram("write_seconds", "Time of one write to the sink.", 0.0001, 10),
 		batchRecords:  histogram("write_records", "Records in one write to the sink.", 1, 6),
-		lag:           gauge("lag_records", "Records that no loader has loaded yet."),
+		lag:           gauge("lag_records", "Records that no loader has loaded yet; NaN while that is not known."),
 		unavailable:   gauge("sink_unavailable", "1 while the sink is down and loading pauses."),
 	}
+	m.lag.Set(math.NaN())
 	for _, c := range []prometheus.Collector{
 		m.writtenTotal, m.ackedTotal, m.retriedTotal, m.rejectedTotal, m.writeSeconds, m.batchRecords, m.lag, m.unavailable,
 	} {
@@ -76,9 +78,11 @@ func (l *Loader) watchLag(ctx context.Context) {
 	ticker := time.NewTicker(lagEvery)
 	defer ticker.Stop()
 	for {
-		if lag, err := l.deps.Lag(ctx); err == nil {
+		lag, err := l.deps.Lag(ctx)
+		if err == nil {
 			l.metrics.lag.Set(float64(lag))
 		} else if ctx.Err() == nil {
+			l.metrics.lag.Set(math.NaN()) // an old figure would scale the loaders wrongly
 			l.deps.Log.WithError(err).WithField(logging.Wait, lagEvery.String()).Debug("lag not known; asking again")
 		}
 		select {

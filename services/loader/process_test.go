@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // binary builds the loader as it ships.
@@ -53,13 +54,14 @@ func lines(t *testing.T, path string) map[string]int {
 	return keys
 }
 
-// What the killed loaders held comes again after 30 seconds.
-func TestALoaderThatIsKilledLosesNothing(t *testing.T) {
+// What the killed loaders held comes again after AckWait, 30 seconds.
+func TestWhatAKilledLoaderHeldIsLoadedSoonAfterAckWait(t *testing.T) {
 	t.Parallel()
 	b, path := setup(t), binary(t)
 	file := filepath.Join(t.TempDir(), "orders.jsonl")
 	env := []string{"NATS_URL=" + b.server.URL(), "LOADER_SINK=jsonl", "LOADER_JSONL_PATH=" + file}
-	const rounds, each = 3, 1000
+	const rounds, each, ackWait = 3, 5000, 30 * time.Second
+	var killed time.Time
 	all := orders(t, rounds*each)
 	for round := range rounds {
 		cmd, out := command(t, path, env...)
@@ -72,6 +74,7 @@ func TestALoaderThatIsKilledLosesNothing(t *testing.T) {
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
+		killed = time.Now()
 		_ = cmd.Wait()
 		if out.Len() > 0 {
 			t.Errorf("the loader said: %s", out)
@@ -82,14 +85,19 @@ func TestALoaderThatIsKilledLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.untilLoaded(t)
+	if late := time.Since(killed) - ackWait; late > 5*time.Second {
+		t.Errorf("all was loaded %v after AckWait, want at most 5 s", late)
+	}
+	b.store(t, order(t, len(all)+1, 1)) // it is up when it has written this one
+	until(t, "the loader has written one more", func() bool { return len(lines(t, file)) == len(all)+1 })
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v, want exit code 0\n%s", err, out)
 	}
-	if got := len(lines(t, file)); got != len(all) {
-		t.Errorf("%d different orders in the file, want %d", got, len(all))
+	if got := len(lines(t, file)); got != len(all)+1 {
+		t.Errorf("%d different orders in the file, want %d", got, len(all)+1)
 	}
 }
 

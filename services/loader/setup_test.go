@@ -190,6 +190,21 @@ func (b *bundle) snapshot(tb testing.TB) stream.Snapshot {
 	return s
 }
 
+// setAckWait shortens the time after which what a killed loader held comes again.
+func (b *bundle) setAckWait(tb testing.TB, wait time.Duration) {
+	tb.Helper()
+	ctx := tb.Context()
+	k, err := b.conn.JetStream().Consumer(ctx, stream.Stream, stream.LiveConsumer)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg := k.CachedInfo().Config
+	cfg.AckWait = wait
+	if _, err := b.conn.JetStream().UpdateConsumer(ctx, stream.Stream, cfg); err != nil {
+		tb.Fatal(err)
+	}
+}
+
 // untilLoaded waits until every record is acknowledged or dead-lettered.
 func (b *bundle) untilLoaded(tb testing.TB) {
 	tb.Helper()

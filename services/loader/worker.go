@@ -20,8 +20,6 @@ import (
 )
 
 const (
-	// aloneFrom is the attempt from which a record is written alone: one that the sink chokes on must not take others with it.
-	aloneFrom = 3
 	// readAgain is when a delivery comes again whose large row could not be fetched.
 	readAgain = 5 * time.Second
 	// keepAgain is when a delivery comes again whose dead letter could not be stored.
@@ -94,7 +92,7 @@ func (w *worker) batch(work context.Context, first stream.Delivery) []stream.Del
 	batch, want := []stream.Delivery{first}, w.deps.Sink.Batch()
 	late := time.NewTimer(want.Wait)
 	defer late.Stop()
-	for first.Attempt < aloneFrom && len(batch) < want.Records {
+	for alone := w.suspects.alone(first); !alone && len(batch) < want.Records; {
 		d, ok := w.queued()
 		if !ok && want.Wait > 0 {
 			d, ok = w.take(work, late.C)
@@ -102,7 +100,7 @@ func (w *worker) batch(work context.Context, first stream.Delivery) []stream.Del
 		if !ok {
 			break
 		}
-		if d.Attempt >= aloneFrom {
+		if w.suspects.alone(d) {
 			w.next = &d
 			break
 		}
@@ -239,12 +237,14 @@ func (w *worker) settle(work context.Context, d stream.Delivery, v verdict) {
 	var err error
 	switch v.action {
 	case done:
+		w.suspects.forget(d)
 		w.metrics.written.Add(1)
 		w.metrics.writtenTotal.Inc()
 		if err = d.Ack(); err == nil {
 			w.metrics.ackedTotal.Inc()
 		}
 	case retry:
+		w.suspects.note(d)
 		w.metrics.retried.Add(1)
 		w.metrics.retriedTotal.Inc()
 		err = d.NakWithDelay(withJitter(v.after))
@@ -266,6 +266,7 @@ func (w *worker) reject(work context.Context, d stream.Delivery, v verdict) erro
 		w.log(d).WithError(err).WithField(logging.Wait, keepAgain.String()).Warn("dead letter not kept; the record comes again")
 		return d.NakWithDelay(keepAgain)
 	}
+	w.suspects.forget(d)
 	w.metrics.rejected.Add(1)
 	w.metrics.rejectedTotal.WithLabelValues(v.class).Inc()
 	w.log(d).WithFields(logrus.Fields{logging.Class: v.class, logging.Reason: v.reason}).Warn("record dead-lettered")

@@ -12,6 +12,7 @@ import (
 
 	"juliu/pkg/record"
 	"juliu/pkg/sink/postgres"
+	"juliu/pkg/sink/postgres/postgrestest"
 )
 
 // BenchmarkWrite writes realistic orders of three lines in batches of several sizes, on one connection, and reports records a second:
@@ -79,7 +80,7 @@ func plainTables(b *testing.B, url string) *pgxpool.Pool {
 		b.Fatal(err)
 	}
 	for _, t := range tables {
-		execute(b, url, "CREATE TABLE public."+t.Name+" (LIKE juliu."+t.Name+")")
+		postgrestest.Execute(b, url, "CREATE TABLE public."+t.Name+" (LIKE juliu."+t.Name+")")
 	}
 	return connect(b, url)
 }

@@ -12,6 +12,7 @@ import (
 
 	"juliu/pkg/record"
 	"juliu/pkg/sink"
+	"juliu/pkg/sink/postgres/postgrestest"
 )
 
 // TestAServerThatIsStoppedIsAnOutage comes first and alone: it stops the server of all.
@@ -19,14 +20,14 @@ func TestAServerThatIsStoppedIsAnOutage(t *testing.T) { //nolint:paralleltest //
 	s, url := database(t)
 	write(t, s, order(t, 1, 1, 1))
 	grace := 30 * time.Second
-	if err := theServer(t).container.Stop(t.Context(), &grace); err != nil {
+	if err := postgrestest.Start(t).Container.Stop(t.Context(), &grace); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		err := s.Write(t.Context(), []record.Record{order(t, 1, 2, 2)})
-		wantOutage(t, err, "PostgreSQL at "+theServer(t).address)
+		wantOutage(t, err, "PostgreSQL at "+postgrestest.Start(t).Address)
 	}
-	if err := theServer(t).container.Start(t.Context()); err != nil {
+	if err := postgrestest.Start(t).Container.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the server is back", func() error {
@@ -36,7 +37,7 @@ func TestAServerThatIsStoppedIsAnOutage(t *testing.T) { //nolint:paralleltest //
 		}
 		return err
 	})
-	if n := ask[int64](t, url, "SELECT ts FROM juliu.sales_out_order"); n != 2 {
+	if n := postgrestest.Ask[int64](t, url, "SELECT ts FROM juliu.sales_out_order"); n != 2 {
 		t.Errorf("version %d stored, want 2", n)
 	}
 }
@@ -67,7 +68,7 @@ func hold(t *testing.T, url string) func() {
 // waiting returns nil when a loader of the database waits for a lock.
 func waiting(t *testing.T, url string) error {
 	t.Helper()
-	n := ask[int64](t, url, `SELECT count(*) FROM pg_stat_activity
+	n := postgrestest.Ask[int64](t, url, `SELECT count(*) FROM pg_stat_activity
 		WHERE datname = current_database() AND application_name = 'juliu-loader' AND wait_event_type = 'Lock'`)
 	if n == 0 {
 		return errors.New("none waits")
@@ -82,12 +83,12 @@ func TestAConnectionKilledInTheMiddleIsAnOutage(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Write(t.Context(), []record.Record{order(t, 1, 1, 1, items(2)), order(t, 2, 1, 2)}) }()
 	await(t, "the write waits for the lock", func() error { return waiting(t, url) })
-	execute(t, url, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	postgrestest.Execute(t, url, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 		WHERE datname = current_database() AND application_name = 'juliu-loader' AND wait_event_type = 'Lock'`)
 	wantOutage(t, <-done, "PostgreSQL at ")
 	release()
 	write(t, s, order(t, 1, 1, 1, items(2)), order(t, 2, 1, 2))
-	if n := ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_order"); n != 2 {
+	if n := postgrestest.Ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_order"); n != 2 {
 		t.Errorf("%d orders stored, want 2", n)
 	}
 }
@@ -120,7 +121,7 @@ func TestADeadlockWithOthersIsTriedAgain(t *testing.T) {
 // deadlocks returns nil when the server has counted as many in the database.
 func deadlocks(t *testing.T, url string, want int64) error {
 	t.Helper()
-	if n := ask[int64](t, url, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"); n != want {
+	if n := postgrestest.Ask[int64](t, url, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"); n != want {
 		return fmt.Errorf("%d deadlocks, want %d", n, want)
 	}
 	return nil
@@ -139,15 +140,15 @@ func TestTroubleOfTheDatabaseIsAnOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, url := database(t)
-			database := ask[string](t, url, "SELECT current_database()")
+			database := postgrestest.Ask[string](t, url, "SELECT current_database()")
 			user := "writer_" + database
-			execute(t, url, fmt.Sprintf(`CREATE USER %[1]s PASSWORD '%[2]s'; GRANT USAGE ON SCHEMA juliu TO %[1]s;
+			postgrestest.Execute(t, url, fmt.Sprintf(`CREATE USER %[1]s PASSWORD '%[2]s'; GRANT USAGE ON SCHEMA juliu TO %[1]s;
 				GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA juliu TO %[1]s`, user, password))
-			s := open(t, theServer(t).url(user, password, database)) // it has no connection yet
+			s := open(t, postgrestest.Start(t).URL(user, password, database)) // it has no connection yet
 			ddl := strings.ReplaceAll(test.ddl, "writer", user)
-			execute(t, url, strings.ReplaceAll(ddl, "%s", database))
+			postgrestest.Execute(t, url, strings.ReplaceAll(ddl, "%s", database))
 			err := s.Write(t.Context(), []record.Record{order(t, 1, 1, 1, items(1)), order(t, 2, 1, 2)})
-			wantOutage(t, err, "PostgreSQL at "+theServer(t).address+": "+test.says)
+			wantOutage(t, err, "PostgreSQL at "+postgrestest.Start(t).Address+": "+test.says)
 		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"juliu/pkg/record"
 	"juliu/pkg/sink"
+	"juliu/pkg/sink/postgres/postgrestest"
 	"juliu/pkg/sink/sinktest"
 )
 
@@ -64,7 +65,7 @@ func TestWhateverTheOrderOfVersionsTheRowIsTheSame(t *testing.T) {
 				}
 			}
 			want := fmt.Sprintf("120 rows, remark 4, sequence %d, items 0, serials 0", version(t, 1, 4).Sequence)
-			got := ask[string](t, url, `SELECT format('%s rows, remark %s, sequence %s, items %s, serials %s', count(*), string_agg(DISTINCT remark, ','),
+			got := postgrestest.Ask[string](t, url, `SELECT format('%s rows, remark %s, sequence %s, items %s, serials %s', count(*), string_agg(DISTINCT remark, ','),
 				string_agg(DISTINCT sequence::text, ','), (SELECT count(*) FROM juliu.sales_out_item), (SELECT count(*) FROM juliu.sales_out_serial))
 				FROM juliu.sales_out_order`)
 			if got != want {
@@ -118,8 +119,8 @@ func TestAPoisonousRecordIsFoundAndItsNeighboursAreStoredOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, url := database(t)
-			execute(t, url, test.ddl)
-			execute(t, url, `CREATE TABLE public.written (io_id bigint);
+			postgrestest.Execute(t, url, test.ddl)
+			postgrestest.Execute(t, url, `CREATE TABLE public.written (io_id bigint);
 				CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.written VALUES (NEW.io_id); RETURN NULL; END';
 				CREATE TRIGGER note AFTER INSERT OR UPDATE ON juliu.sales_out_order FOR EACH ROW EXECUTE FUNCTION public.note()`)
 			batch := make([]record.Record, 100)
@@ -146,10 +147,10 @@ func TestAPoisonousRecordIsFoundAndItsNeighboursAreStoredOnce(t *testing.T) {
 				}
 			}
 			good := int64(len(batch) - len(test.poison))
-			if len(failures.Failed) != len(test.poison) || ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_order") != good {
+			if len(failures.Failed) != len(test.poison) || postgrestest.Ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_order") != good {
 				t.Errorf("%d failed, want %d and the others stored", len(failures.Failed), len(test.poison))
 			}
-			if n := ask[int64](t, url, "SELECT count(*) FROM public.written"); n != good {
+			if n := postgrestest.Ask[int64](t, url, "SELECT count(*) FROM public.written"); n != good {
 				t.Errorf("%d rows were written to store %d", n, good)
 			}
 			alone := s.Write(t.Context(), batch[test.poison[0]:test.poison[0]+1])
@@ -172,13 +173,13 @@ func noise() string {
 func TestAnOlderVersionIsStoredWhenTheNewestIsPoison(t *testing.T) {
 	t.Parallel()
 	s, url := database(t)
-	execute(t, url, "ALTER TABLE juliu.sales_out_order ADD CONSTRAINT no_13 CHECK (o_id <> 13)")
+	postgrestest.Execute(t, url, "ALTER TABLE juliu.sales_out_order ADD CONSTRAINT no_13 CHECK (o_id <> 13)")
 	err := s.Write(t.Context(), []record.Record{order(t, 1, 1, 1), order(t, 2, 1, 2), order(t, 1, 2, 3, `,"o_id":13`)})
 	failures, ok := errors.AsType[*sink.BatchError](err)
 	if !ok || len(failures.Failed) != 1 || !errors.Is(failures.Failed[2], sink.ErrRejected) {
 		t.Fatalf("write: %v, want the last rejected", err)
 	}
-	if n := ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_order"); n != 2 {
+	if n := postgrestest.Ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_order"); n != 2 {
 		t.Errorf("%d orders stored, want 2", n)
 	}
 }
@@ -197,7 +198,7 @@ func TestARecordThatNoTableTakesIsRejected(t *testing.T) {
 			t.Errorf("record %d: %v, want %s", i, failures.Failed[i], says)
 		}
 	}
-	if n := ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_order"); n != 1 {
+	if n := postgrestest.Ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_order"); n != 1 {
 		t.Errorf("%d orders stored, want 1", n)
 	}
 }
@@ -207,7 +208,7 @@ func TestLoadersThatShareKeysNeitherBlockForEverNorGoBack(t *testing.T) {
 	const rounds, keys = 1000, 8
 	one, url := database(t)
 	two := open(t, url)
-	execute(t, url, `CREATE TABLE public.regression (io_id bigint, was bigint, now bigint);
+	postgrestest.Execute(t, url, `CREATE TABLE public.regression (io_id bigint, was bigint, now bigint);
 		CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS
 		'BEGIN IF (NEW.ts, NEW.sequence) <= (OLD.ts, OLD.sequence) THEN INSERT INTO public.regression VALUES (NEW.io_id, OLD.ts, NEW.ts); END IF; RETURN NULL; END';
 		CREATE TRIGGER note AFTER UPDATE ON juliu.sales_out_order FOR EACH ROW EXECUTE FUNCTION public.note()`)
@@ -239,14 +240,14 @@ func TestLoadersThatShareKeysNeitherBlockForEverNorGoBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := ask[int64](t, url, "SELECT count(*) FROM public.regression"); n != 0 {
+	if n := postgrestest.Ask[int64](t, url, "SELECT count(*) FROM public.regression"); n != 0 {
 		t.Errorf("%d times an older version replaced a newer one", n)
 	}
 	if err := deadlocks(t, url, 0); err != nil {
 		t.Error(err)
 	}
 	want := fmt.Sprintf("%d of %d, %d items", keys, rounds, keys*((rounds-1)%3))
-	if got := ask[string](t, url, `SELECT format('%s of %s, %s items', count(*), min(ts), (SELECT count(*) FROM juliu.sales_out_item)) FROM juliu.sales_out_order`); got != want {
+	if got := postgrestest.Ask[string](t, url, `SELECT format('%s of %s, %s items', count(*), min(ts), (SELECT count(*) FROM juliu.sales_out_item)) FROM juliu.sales_out_order`); got != want {
 		t.Errorf("stored %s, want %s", got, want)
 	}
 }
@@ -273,7 +274,7 @@ func TestNothingOfARowIsLost(t *testing.T) {
 		"SELECT concat_ws(':', io_id, own_io_id, l_id, f_weight) FROM juliu.sales_out_parcel":                                                                           "3:77:SF1:0.50",
 		"SELECT concat_ws(':', o_id, rebate_fee) FROM juliu.sales_out_cb_financenew":                                                                                    "5:-1.20",
 	} {
-		if diff := cmp.Diff(want, ask[string](t, url, sql)); diff != "" {
+		if diff := cmp.Diff(want, postgrestest.Ask[string](t, url, sql)); diff != "" {
 			t.Errorf("%s\n%s", sql, diff)
 		}
 	}
@@ -284,7 +285,7 @@ func TestBytesAreStoredAsReceived(t *testing.T) {
 	s, url := database(t)
 	r := decode(t, "{\"io_id\":1,\"ts\":1,\"remark\":\"\xff\xfe\",\"x\":\"\\ud800\"}", 1)
 	write(t, s, r)
-	if got := ask[[]byte](t, url, "SELECT raw FROM juliu.sales_out_order"); string(got) != string(r.Raw) {
+	if got := postgrestest.Ask[[]byte](t, url, "SELECT raw FROM juliu.sales_out_order"); string(got) != string(r.Raw) {
 		t.Errorf("%q, want %q", got, r.Raw)
 	}
 }
@@ -293,9 +294,9 @@ func TestChildrenThatAnOrderLostByHandAreReplaced(t *testing.T) {
 	t.Parallel()
 	s, url := database(t)
 	write(t, s, order(t, 1, 1, 1, items(3)))
-	execute(t, url, "DELETE FROM juliu.sales_out_order")
+	postgrestest.Execute(t, url, "DELETE FROM juliu.sales_out_order")
 	write(t, s, order(t, 1, 1, 1, items(2)))
-	if n := ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_item"); n != 2 {
+	if n := postgrestest.Ask[int64](t, url, "SELECT count(*) FROM juliu.sales_out_item"); n != 2 {
 		t.Errorf("%d items, want 2", n)
 	}
 }

@@ -1,0 +1,143 @@
+package loader_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"juliu/pkg/record"
+	"juliu/pkg/stream"
+	"juliu/services/loader"
+)
+
+// later hands over one delivery, and the others after a while.
+type later struct{ script }
+
+// Run hands over the deliveries.
+func (l later) Run(intake, work context.Context, room func(context.Context) int, handle func(stream.Delivery)) error {
+	handle(l.script[0])
+	<-time.After(50 * time.Millisecond)
+	return l.script[1:].Run(intake, work, room, handle)
+}
+
+func TestABatchWaitsForOthersAsLongAsTheSinkLikes(t *testing.T) {
+	t.Parallel()
+	s := &recorder{size: 3, wait: time.Hour}
+	r := run(t, loader.Deps{
+		Consumer: later{script{delivery(t, 1, 1), delivery(t, 2, 1), delivery(t, 3, 1), delivery(t, 4, 1)}}, DeadLetters: &letters{}, Sink: s,
+		Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
+	}, func(c *loader.Config) { c.Workers = 1 })
+	until(t, "three are written", func() bool { n, _ := s.count(); return n == 3 })
+	r.stop(t) // which does not wait an hour for the fourth one's batch
+	if want := [][]uint64{{1, 2, 3}, {4}}; !slices.EqualFunc(s.batches, want, slices.Equal) {
+		t.Errorf("batches %v, want %v", s.batches, want)
+	}
+}
+
+func TestABatchIsWrittenWhenItsTimeIsUp(t *testing.T) {
+	t.Parallel()
+	s := &recorder{size: 3, wait: time.Millisecond}
+	r := runScript(t, s, &letters{}, delivery(t, 1, 1))
+	until(t, "one is written", func() bool { n, _ := s.count(); return n == 1 })
+	r.stop(t)
+}
+
+func TestASinkThatPanicsAtOneRecordTakesTheOthers(t *testing.T) {
+	t.Parallel()
+	s := &recorder{answer: func(_ context.Context, batch []record.Record) error {
+		for _, one := range batch {
+			if one.Key == "2" {
+				panic("its name is 王小明")
+			}
+		}
+		return nil
+	}}
+	l := &letters{}
+	r := runScript(t, s, l, delivery(t, 1, 1), delivery(t, 2, 1), delivery(t, 3, 1), delivery(t, 4, 1))
+	until(t, "three are written", func() bool { n, _ := s.count(); return n == 3 && r.Stats().Retried == 1 })
+	r.stop(t)
+	if s.written[2] != 0 || l.count() != 0 {
+		t.Errorf("written %v, %d dead letters; want all but the second, which comes again", s.written, l.count())
+	}
+}
+
+func TestADeliveryThatNobodySettledIsKeptUnread(t *testing.T) {
+	t.Parallel()
+	s, l := &recorder{}, &letters{}
+	r := runScript(t, s, l, delivery(t, 1, 20), delivery(t, 2, 21))
+	until(t, "one is written and one is kept", func() bool { n, _ := s.count(); return n == 1 && l.count() == 1 })
+	r.stop(t)
+	if s.written[1] != 1 || !slices.Equal(l.kept, []string{"unsettled"}) {
+		t.Errorf("written %v, kept as %v; want the twentieth delivery written, the twenty-first unsettled", s.written, l.kept)
+	}
+}
+
+func TestWhatIsInHandIsNotTakenASecondTime(t *testing.T) {
+	t.Parallel()
+	returned, gate := make(chan struct{}), make(chan struct{})
+	s := &recorder{size: 1, answer: func(context.Context, []record.Record) error { <-gate; return nil }}
+	twice := script{delivery(t, 1, 1), delivery(t, 2, 1), delivery(t, 1, 2), delivery(t, 2, 2), delivery(t, 3, 1)}
+	r := run(t, loader.Deps{
+		Consumer: ending{twice, returned}, DeadLetters: &letters{}, Sink: s, Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
+	})
+	<-returned
+	close(gate)
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+	if different, writes := s.count(); different != 3 || writes != 3 {
+		t.Errorf("%d writes of %d records, want 3 of 3", writes, different)
+	}
+}
+
+// again hands over deliveries, round after round, each when those of the round before came to nothing.
+type again struct {
+	script
+
+	rounds []script
+	failed func() uint64
+}
+
+// Run hands over the deliveries.
+func (a again) Run(intake, work context.Context, room func(context.Context) int, handle func(stream.Delivery)) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	want := uint64(0)
+	for _, round := range a.rounds {
+		for a.failed() < want && intake.Err() == nil {
+			<-tick.C
+		}
+		for _, d := range round {
+			handle(d)
+		}
+		want += uint64(len(round))
+	}
+	return a.script.Run(intake, work, room, handle)
+}
+
+func TestARecordThatFailedTwiceHereIsWrittenAlone(t *testing.T) {
+	t.Parallel()
+	s := &recorder{size: 2, wait: time.Hour, answer: func(_ context.Context, batch []record.Record) error {
+		if len(batch) > 1 || batch[0].Key == "1" {
+			return errors.New("no")
+		}
+		return nil
+	}}
+	pair := func(attempt int) script { return script{delivery(t, 1, attempt), delivery(t, 2, attempt)} }
+	var r *running
+	ready := make(chan struct{})
+	r = run(t, loader.Deps{
+		Consumer:    again{rounds: []script{pair(1), pair(2), pair(3)}, failed: func() uint64 { <-ready; return r.Stats().Retried }},
+		DeadLetters: &letters{}, Sink: s, Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
+	}, func(c *loader.Config) { c.Workers = 1 })
+	close(ready)
+	until(t, "the second is written", func() bool { return r.Stats().Written == 1 })
+	r.stop(t)
+	if want := [][]uint64{{1, 2}, {1, 2}, {1}, {2}}; !slices.EqualFunc(s.batches, want, slices.Equal) {
+		t.Errorf("batches %v, want %v", s.batches, want)
+	}
+}
