@@ -75,11 +75,11 @@ func (f *fleet) kill(t *testing.T) {
 // table ends with the newest version of each order and never went back; what is written twice is what the killed ones had in hand.
 func TestAnyNumberOfLoadersEndsWithTheNewestVersions(t *testing.T) {
 	t.Parallel()
-	keys, updates, most, every := 300, 6000, 4, time.Second
+	keys, updates, most := 300, 6000, 4
 	if os.Getenv("JULIU_LONG") != "" {
-		keys, updates, most, every = 5000, 100_000, 16, 3*time.Second
+		keys, updates, most = 5000, 100_000, 16
 	}
-	const ackWait = 2 * time.Second
+	const ackWait, every = 2 * time.Second, 3 * time.Second
 	url := postgrestest.Database(t)
 	b, path := setup(t), binary(t)
 	b.setAckWait(t, ackWait)
@@ -107,6 +107,7 @@ func TestAnyNumberOfLoadersEndsWithTheNewestVersions(t *testing.T) {
 				page = append(page, order(t, key, newest[key]))
 			}
 			b.store(t, page...)
+			<-time.After(every / 4)
 		}
 	}()
 	tick := time.NewTicker(every)
