@@ -83,3 +83,49 @@ func fetchAndAck(b *testing.B, s *bundle) {
 	defer consuming.Stop()
 	<-done
 }
+
+// picky refuses each record whose key ends so; "" refuses none. A batch takes it as long as a transaction.
+type picky struct {
+	refused string
+	sink.Noop
+}
+
+// Batch is read, unlike that of Noop.
+func (picky) Batch() sink.Batch { return sink.Batch{Records: 500} }
+
+// Write takes two milliseconds and 100 µs for each record.
+func (p *picky) Write(ctx context.Context, batch []record.Record) error {
+	<-time.After(2*time.Millisecond + time.Duration(len(batch))*100*time.Microsecond)
+	failed := map[int]error{}
+	for i, r := range batch {
+		if p.refused != "" && strings.HasSuffix(r.Key, p.refused) {
+			failed[i] = sink.ErrRejected
+		}
+	}
+	if len(failed) > 0 {
+		return &sink.BatchError{Failed: failed}
+	}
+	return ctx.Err()
+}
+
+// BenchmarkPoison is what one refused record in a hundred costs the others.
+func BenchmarkPoison(b *testing.B) {
+	const records = 20_000
+	all := orders(b, records)
+	var clean, poisoned time.Duration
+	for b.Loop() {
+		for refused, took := range map[string]*time.Duration{"": &clean, "00": &poisoned} {
+			*took += round(b, all, func(b *testing.B, s *bundle) { //nolint:thelper // the work itself
+				s.start(b, &picky{refused: refused}, func(c *loader.Config) { c.Workers = 8 })
+				s.untilLoaded(b)
+				if got := s.snapshot(b).DeadLetters; refused != "" && got != records/100 {
+					b.Fatalf("%d dead letters, want %d", got, records/100)
+				}
+			})
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(b.N*records)/clean.Seconds(), "clean/s")
+	b.ReportMetric(float64(b.N*records)/poisoned.Seconds(), "poisoned/s")
+	b.ReportMetric(100*(1-clean.Seconds()/poisoned.Seconds()), "%loss")
+}
