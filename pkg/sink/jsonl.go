@@ -27,9 +27,6 @@ const (
 // ErrLocked means that another process writes to the file.
 var ErrLocked = errors.New("another process writes to it")
 
-// ErrClosed means that the sink was closed.
-var ErrClosed = errors.New("sink closed")
-
 // JSONL appends records to a file, one JSON object a line:
 //
 //	{"sequence":7,"published":"2026-01-31T00:00:00Z","source":"main","resource":"sales-out","shop":"1","key":"42","order":{…}}

@@ -26,9 +26,23 @@ func TestJSONLKeepsTheContract(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "orders.jsonl")
 		return sinktest.Subject{
 			Sink: open(t, path), Keeps: sinktest.All,
-			Read: func(t *testing.T) []sinktest.Stored { t.Helper(); return readLines(t, path) },
+			Read:   func(t *testing.T) []sinktest.Stored { t.Helper(); return readLines(t, path) },
+			Reject: func(r record.Record) record.Record { r.Payload = nil; return r },
+			Down:   func(t *testing.T) func() { t.Helper(); return moveAway(t, path) },
 		}
 	})
+}
+
+// moveAway takes the file out of its place until it is called.
+func moveAway(t *testing.T, path string) func() {
+	t.Helper()
+	move := func(from, to string) {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	move(path, path+".away")
+	return func() { move(path+".away", path) }
 }
 
 func open(t *testing.T, path string) *sink.JSONL {

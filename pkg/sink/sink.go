@@ -20,7 +20,8 @@ type Sink interface {
 	//
 	// An error tells the loader what to do: ErrRejected for records that can never be stored, *UnavailableError for a sink that is
 	// down, *BatchError when some of the batch failed and the others are stored; any other error means none may be stored and all
-	// are tried again.
+	// are tried again. ErrRejected for a batch of several means at least one of them, and none is stored: each is then written alone.
+	// When ctx ends, the error is that of ctx, unless the batch is stored. After Close it is ErrClosed.
 	Write(ctx context.Context, batch []record.Record) error
 	// Batch is what Write likes to be given at once. It does not change.
 	Batch() Batch
@@ -41,6 +42,9 @@ type Batch struct {
 
 // ErrRejected means that the sink will never take this record: the loader dead-letters it. Wrap it with the reason, without values.
 var ErrRejected = errors.New("rejected by the sink")
+
+// ErrClosed means that the sink was closed; nothing is written any more.
+var ErrClosed = errors.New("sink closed")
 
 // UnavailableError means that the sink as a whole cannot take records now: the loader stops and tries again after the wait,
 // without counting an attempt.

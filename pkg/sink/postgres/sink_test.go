@@ -17,20 +17,7 @@ import (
 	"juliu/pkg/record"
 	"juliu/pkg/sink"
 	"juliu/pkg/sink/postgres/postgrestest"
-	"juliu/pkg/sink/sinktest"
 )
-
-func TestTheContractIsKept(t *testing.T) {
-	t.Parallel()
-	sinktest.Run(t, func(t *testing.T) sinktest.Subject {
-		t.Helper()
-		s, url := database(t)
-		return sinktest.Subject{
-			Sink: s, Keeps: sinktest.Newest,
-			Read: func(t *testing.T) []sinktest.Stored { t.Helper(); return stored(t, url) },
-		}
-	})
-}
 
 func TestWhateverTheOrderOfVersionsTheRowIsTheSame(t *testing.T) {
 	t.Parallel()

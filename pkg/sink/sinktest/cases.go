@@ -1,7 +1,6 @@
 package sinktest
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"testing"
 
 	"juliu/pkg/record"
+	"juliu/pkg/sink"
 )
 
 func batchIsStored(t *testing.T, s Subject) {
@@ -43,22 +43,6 @@ func repetitionChangesNothing(t *testing.T, s Subject) {
 	wantAll(t, s, r)
 }
 
-func newestStays(t *testing.T, s Subject) {
-	t.Helper()
-	if s.Keeps != Newest {
-		return
-	}
-	var want []record.Record
-	orders := [][3]int64{{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}}
-	for key, order := range orders {
-		for _, ts := range order {
-			write(t, s, version(t, key+1, ts, uint64(ts)))
-		}
-		want = append(want, version(t, key+1, 3, 3))
-	}
-	wantAll(t, s, want...)
-}
-
 func lastOfBatchStays(t *testing.T, s Subject) {
 	t.Helper()
 	batch := []record.Record{version(t, 1, 1, 1), version(t, 2, 1, 2), version(t, 1, 2, 3)}
@@ -69,17 +53,6 @@ func lastOfBatchStays(t *testing.T, s Subject) {
 		batch = batch[1:]
 	}
 	wantAll(t, s, batch...)
-}
-
-// A row may change without a new version of its own; the extractor stores that too, and the stream's order decides.
-func laterPlaceReplaces(t *testing.T, s Subject) {
-	t.Helper()
-	early, late := version(t, 1, 5, 1), version(t, 1, 5, 9)
-	write(t, s, late)
-	write(t, s, early)
-	write(t, s, version(t, 2, 5, 1))
-	write(t, s, version(t, 2, 5, 9))
-	wantAll(t, s, late, version(t, 2, 5, 9))
 }
 
 func writersAreIndependent(t *testing.T, s Subject) {
@@ -126,18 +99,6 @@ func awkwardTextIsStored(t *testing.T, s Subject) {
 	wantAll(t, s, r)
 }
 
-func endedContextIsTold(t *testing.T, s Subject) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	r := version(t, 1, 1, 1)
-	if err := s.Sink.Write(ctx, []record.Record{r}); !errors.Is(err, context.Canceled) {
-		t.Errorf("write under an ended context: %v, want an error that is context.Canceled", err)
-	}
-	write(t, s, r)
-	wantAll(t, s, r)
-}
-
 func closingTwiceIsFine(t *testing.T, s Subject) {
 	t.Helper()
 	write(t, s, version(t, 1, 1, 1))
@@ -145,5 +106,23 @@ func closingTwiceIsFine(t *testing.T, s Subject) {
 		if err := s.Sink.Close(t.Context()); err != nil {
 			t.Errorf("close number %d: %v", i+1, err)
 		}
+	}
+}
+
+func closedTakesNothing(t *testing.T, s Subject) {
+	t.Helper()
+	r := version(t, 1, 1, 1)
+	write(t, s, r)
+	if err := s.Sink.Close(t.Context()); err != nil {
+		t.Errorf("close: %v", err)
+	}
+	if err := s.Sink.Write(t.Context(), []record.Record{version(t, 2, 1, 2)}); !errors.Is(err, sink.ErrClosed) {
+		t.Errorf("write after close: %v, want ErrClosed", err)
+	}
+	if s.Keeps == Nothing {
+		return
+	}
+	if kept := s.Read(t); len(kept) != 1 {
+		t.Errorf("%d records are kept, want the one that was written before", len(kept))
 	}
 }

@@ -15,9 +15,11 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"juliu/pkg/record"
 	"juliu/pkg/secret"
+	"juliu/pkg/sink"
 	"juliu/pkg/sink/sinktest"
 	"juliu/pkg/sink/webhook"
 	jushuitanv1 "juliu/proto/jushuitan/v1"
@@ -109,6 +111,8 @@ type receiver struct {
 	t        *testing.T
 	secret   string
 	answer   func(n int) int // the status of the n-th request; nil answers 204
+	down     bool
+	lost     bool // the answer to the next request
 	mu       sync.Mutex
 	requests []*http.Request
 	bodies   []string
@@ -149,17 +153,72 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		}
 		batch.Events = []event{one}
 	}
+	switch {
+	case r.down:
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case strings.Contains(string(body), refused):
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		return
+	}
 	for _, e := range batch.Events {
 		key := e.Data.Source + "/" + e.Data.Resource + "/" + e.Data.Key
 		if old, ok := r.kept[key]; !ok || e.newer(old) {
 			r.kept[key] = e
 		}
 	}
+	if r.lost {
+		r.lost = false
+		cut(r.t, w)
+		return
+	}
 	status := http.StatusNoContent
 	if r.answer != nil {
 		status = r.answer(len(r.requests))
 	}
 	w.WriteHeader(status)
+}
+
+// refused stands in an event that the receiver never takes.
+const refused = "refused-canary"
+
+// cut ends the connection without an answer.
+func cut(t *testing.T, w http.ResponseWriter) {
+	t.Helper()
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	_ = connection.Close()
+}
+
+// subject is the receiver with a sink that posts to it, for sinktest.
+func (r *receiver) subject(t *testing.T, batch int) sinktest.Subject {
+	t.Helper()
+	server := httptest.NewServer(r)
+	t.Cleanup(server.Close)
+	set := func(what *bool, value bool) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		*what = value
+	}
+	post := func(t *testing.T) sink.Sink {
+		t.Helper()
+		return open(t, config(server.URL, func(c *webhook.Config) { c.Batch = batch }))
+	}
+	return sinktest.Subject{
+		Sink: post(t), Keeps: sinktest.Newest, Read: r.read, Second: post,
+		Reject: func(o record.Record) record.Record {
+			changed := &jushuitanv1.SalesOutOrder{}
+			proto.Merge(changed, o.Payload)
+			remark := refused
+			changed.Remark, o.Payload = &remark, changed
+			return o
+		},
+		Down:       func(*testing.T) func() { set(&r.down, true); return func() { set(&r.down, false) } },
+		LoseAnswer: func(*testing.T) { set(&r.lost, true) },
+	}
 }
 
 // read is what it kept, for sinktest.

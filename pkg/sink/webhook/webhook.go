@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-resty/resty/v2"
@@ -36,6 +37,7 @@ type Sink struct {
 	batch  int
 	now    func() time.Time
 	run    streak
+	closed atomic.Bool
 
 	transport *http.Transport
 	http      *resty.Client
@@ -94,6 +96,9 @@ func (s *Sink) Write(ctx context.Context, batch []record.Record) error {
 	if err := ctx.Err(); err != nil {
 		return err //nolint:wrapcheck // the contract of a sink
 	}
+	if s.closed.Load() {
+		return fmt.Errorf("deliver to %s: %w", s.host, sink.ErrClosed)
+	}
 	m, failed := compose(batch, s.batch > 1)
 	if len(failed) == len(batch) {
 		return &sink.BatchError{Failed: failed}
@@ -141,8 +146,9 @@ func (s *Sink) Batch() sink.Batch {
 	return sink.Batch{Records: s.batch, Wait: batchWait}
 }
 
-// Close closes the idle connections.
+// Close ends the writing and closes the connections.
 func (s *Sink) Close(context.Context) error {
+	s.closed.Store(true)
 	s.transport.CloseIdleConnections()
 	return nil
 }

@@ -27,11 +27,7 @@ func TestSinkKeepsTheContractIntoAReceiverThatGuards(t *testing.T) {
 			t.Parallel()
 			sinktest.Run(t, func(t *testing.T) sinktest.Subject {
 				t.Helper()
-				r := newReceiver(t)
-				server := httptest.NewServer(r)
-				t.Cleanup(server.Close)
-				s := open(t, config(server.URL, func(c *webhook.Config) { c.Batch = size }))
-				return sinktest.Subject{Sink: s, Keeps: sinktest.Newest, Read: r.read}
+				return newReceiver(t).subject(t, size)
 			})
 		})
 	}
@@ -132,12 +128,7 @@ func TestAnAnswerThatIsLostBringsTheSameEventAgain(t *testing.T) {
 		r.ServeHTTP(httptest.NewRecorder(), request)
 		if !lost { // it has the event, and the connection ends before the answer
 			lost = true
-			connection, _, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			_ = connection.Close()
+			cut(t, w)
 		}
 	})
 	s := open(t, config(url))
