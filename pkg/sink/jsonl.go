@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"juliu/pkg/record"
@@ -35,10 +34,19 @@ var ErrLocked = errors.New("another process writes to it")
 // least once; one whose acknowledgement was lost stands there again, and versions of one key stand in the order in which they came,
 // which after a retry is not the order of their age: readers keep the line with the highest sequence for each source, resource and key.
 //
+// A file that is full gets a name with the time, orders-20261124T193000.000Z.jsonl for orders.jsonl, and never changes again; the names
+// sort in the order in which the files were written. Nothing is ever deleted: the orders are the operator's.
+//
 // It is safe for concurrent use. One process at a time may write to a file; the operating system frees the lock when it ends.
 type JSONL struct {
 	mu   sync.Mutex
 	path string
+	// real is path without symbolic links: full files stand beside it.
+	real   string
+	rotate int64
+	now    func() time.Time
+	closed bool
+	// file is nil while a full file was put aside and the next one could not be created yet.
 	file *os.File
 	// size is where the last whole, fsynced line ends.
 	size int64
@@ -46,46 +54,55 @@ type JSONL struct {
 	torn bool
 }
 
+// JSONLConfig says where lines go.
+type JSONLConfig struct {
+	// Path is the file that is written.
+	Path string
+	// Rotate is the size in bytes that a batch must not take the file past: it then goes into a new file, as a whole, whatever its size.
+	// 0 means that there is one file for ever.
+	Rotate int64
+	// Now is the clock for the names of full files; nil means time.Now.
+	Now func() time.Time
+}
+
 // OpenJSONL opens or creates the file, for this user alone. The part of a line that a crash left at the end is removed: its
 // record was not acknowledged and comes again. Errors: ErrLocked, ErrNotOurs, or what the operating system said.
-func OpenJSONL(path string) (*JSONL, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, jsonlMode) //nolint:gosec // the operator names the file
+func OpenJSONL(cfg JSONLConfig) (*JSONL, error) {
+	file, err := os.OpenFile(cfg.Path, os.O_RDWR|os.O_CREATE, jsonlMode)
 	if err != nil {
 		return nil, fmt.Errorf("open JSON lines: %w", err)
 	}
-	s := &JSONL{path: path, file: file}
-	if err := s.prepare(path); err != nil {
+	s := &JSONL{path: cfg.Path, rotate: cfg.Rotate, now: cfg.Now, file: file}
+	if s.now == nil {
+		s.now = time.Now //nolint:forbidigo // the one default; every other clock is handed in
+	}
+	if err := s.prepare(); err != nil {
 		_ = file.Close()
-		return nil, fmt.Errorf("open JSON lines %s: %w", path, err)
+		return nil, fmt.Errorf("open JSON lines %s: %w", cfg.Path, err)
 	}
 	return s, nil
 }
 
 // prepare locks the file, removes a torn line, and makes the file's name durable.
-func (s *JSONL) prepare(path string) error {
-	if err := syscall.Flock(int(s.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return ErrLocked
-		}
-		return fmt.Errorf("lock: %w", err)
+func (s *JSONL) prepare() error {
+	if err := lock(s.file); err != nil {
+		return err
 	}
 	end, err := lastLine(s.file)
 	if err != nil {
 		return err
 	}
 	s.size, s.torn = end, true
+	if s.untouched() != nil {
+		return ErrLocked // another process has put it aside since it was opened
+	}
+	if s.real, err = filepath.EvalSymlinks(s.path); err != nil {
+		return fmt.Errorf("follow links: %w", err)
+	}
 	if err := s.mend(); err != nil {
 		return err
 	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("open folder: %w", err)
-	}
-	defer func() { _ = folder.Close() }()
-	if err := folder.Sync(); err != nil {
-		return fmt.Errorf("sync folder: %w", err)
-	}
-	return nil
+	return syncFolder(s.real)
 }
 
 // errChanged means that lines would go where nobody finds them, or that lines are gone.
@@ -93,6 +110,9 @@ var errChanged = errors.New("the file was removed, replaced, cut or written by a
 
 // untouched fails unless the file still stands under its name and ends where the last write left it.
 func (s *JSONL) untouched() error {
+	if s.file == nil {
+		return nil // makeRoom looks
+	}
 	there, err := os.Stat(s.path)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errChanged, err)
@@ -172,13 +192,16 @@ func appendLine(text *bytes.Buffer, r record.Record) error {
 func (s *JSONL) append(text []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.file == nil {
+	if s.closed {
 		return fmt.Errorf("write JSON lines: %w", ErrClosed)
 	}
 	if err := s.untouched(); err != nil {
 		return &UnavailableError{Cause: fmt.Errorf("write JSON lines %s: %w", s.path, err)}
 	}
 	err := s.mend()
+	if err == nil {
+		err = s.makeRoom(len(text))
+	}
 	if err == nil {
 		s.torn = true
 		_, err = s.file.WriteAt(text, s.size)
@@ -188,7 +211,7 @@ func (s *JSONL) append(text []byte) error {
 	}
 	if err != nil {
 		_ = s.mend() // else the next try mends
-		return &UnavailableError{Cause: fmt.Errorf("write JSON lines: %w", err)}
+		return &UnavailableError{Cause: fmt.Errorf("write JSON lines %s: %w", s.path, err)}
 	}
 	s.size, s.torn = s.size+int64(len(text)), false
 	return nil
@@ -201,12 +224,14 @@ func (*JSONL) Batch() Batch { return Batch{Records: jsonlBatch, Wait: jsonlWait}
 func (s *JSONL) Close(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
 	if s.file == nil {
 		return nil
 	}
-	err := s.file.Close()
-	s.file = nil
-	if err != nil {
+	if err := s.file.Close(); err != nil {
 		return fmt.Errorf("close JSON lines: %w", err)
 	}
 	return nil

@@ -21,12 +21,29 @@ import (
 
 func TestJSONLKeepsTheContract(t *testing.T) {
 	t.Parallel()
+	for name, rotate := range map[string]int64{"one file": 0, "many files": 4096} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keepsTheContract(t, rotate)
+		})
+	}
+}
+
+func keepsTheContract(t *testing.T, rotate int64) {
+	t.Helper()
 	sinktest.Run(t, func(t *testing.T) sinktest.Subject {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "orders.jsonl")
 		return sinktest.Subject{
-			Sink: open(t, path), Keeps: sinktest.All,
-			Read:   func(t *testing.T) []sinktest.Stored { t.Helper(); return readLines(t, path) },
+			Sink: openRotating(t, path, rotate, time.Now), Keeps: sinktest.All,
+			Read: func(t *testing.T) []sinktest.Stored {
+				t.Helper()
+				var all []sinktest.Stored
+				for _, file := range append(fullFiles(t, path), path) {
+					all = append(all, readLines(t, file)...)
+				}
+				return all
+			},
 			Reject: func(r record.Record) record.Record { r.Payload = nil; return r },
 			Down:   func(t *testing.T) func() { t.Helper(); return moveAway(t, path) },
 		}
@@ -47,7 +64,7 @@ func moveAway(t *testing.T, path string) func() {
 
 func open(t *testing.T, path string) *sink.JSONL {
 	t.Helper()
-	s, err := sink.OpenJSONL(path)
+	s, err := sink.OpenJSONL(sink.JSONLConfig{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +163,7 @@ func TestJSONLCutsWhatACrashLeftOfALine(t *testing.T) {
 			if err := os.WriteFile(path, []byte(test.before), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := sink.OpenJSONL(path)
+			s, err := sink.OpenJSONL(sink.JSONLConfig{Path: path})
 			if !errors.Is(err, test.err) {
 				t.Fatalf("open: %v, want %v", err, test.err)
 			}
@@ -166,7 +183,7 @@ func TestJSONLRefusesASecondWriterUntilTheFirstEnds(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "orders.jsonl")
 	first := open(t, path)
-	if _, err := sink.OpenJSONL(path); !errors.Is(err, sink.ErrLocked) {
+	if _, err := sink.OpenJSONL(sink.JSONLConfig{Path: path}); !errors.Is(err, sink.ErrLocked) {
 		t.Errorf("second writer: %v, want ErrLocked", err)
 	}
 	if err := first.Close(t.Context()); err != nil {
@@ -178,13 +195,13 @@ func TestJSONLRefusesASecondWriterUntilTheFirstEnds(t *testing.T) {
 func TestJSONLRefusesWhatIsNotAFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := sink.OpenJSONL(dir); err == nil {
+	if _, err := sink.OpenJSONL(sink.JSONLConfig{Path: dir}); err == nil {
 		t.Error("a folder was opened")
 	}
-	if _, err := sink.OpenJSONL(filepath.Join(dir, "missing", "orders.jsonl")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := sink.OpenJSONL(sink.JSONLConfig{Path: filepath.Join(dir, "missing", "orders.jsonl")}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing folder: %v, want os.ErrNotExist", err)
 	}
-	if _, err := sink.OpenJSONL("/dev/null"); err == nil {
+	if _, err := sink.OpenJSONL(sink.JSONLConfig{Path: "/dev/null"}); err == nil {
 		t.Error("a device was opened: nothing written there is stored")
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"juliu/pkg/secret"
 	"juliu/pkg/setting"
+	"juliu/pkg/sink"
 	"juliu/pkg/sink/webhook"
 	"juliu/pkg/stream"
 )
@@ -20,6 +21,7 @@ type Environment struct {
 	Workers     string `default:"8"            desc:"records written at once, each of another key; 1 to 64"                       envconfig:"LOADER_WORKERS"`
 	MaxAttempts string `default:"10"           desc:"after so many failures a record becomes a dead letter; an outage counts none" envconfig:"LOADER_MAX_ATTEMPTS"`
 	JSONLPath   string `default:"orders.jsonl" desc:"the file of the sink jsonl; one for each loader"                              envconfig:"LOADER_JSONL_PATH"`
+	JSONLRotate string `default:"1GiB" desc:"the size at which the file is put aside under a name with the time, and a new one begun; 0 never" envconfig:"LOADER_JSONL_ROTATE"`
 
 	Webhook         WebhookEnvironment
 	PostgresURL     string `desc:"the database of the sink postgres: postgres://user:password@host:5432/database?sslmode=verify-full" envconfig:"LOADER_POSTGRES_URL"`
@@ -39,8 +41,8 @@ type Config struct {
 	Workers int
 	// MaxAttempts is after how many failed deliveries a record becomes a dead letter, at least 1.
 	MaxAttempts int
-	// JSONLPath is the file of the sink jsonl.
-	JSONLPath string
+	// JSONL is the file of the sink jsonl.
+	JSONL sink.JSONLConfig
 	// Webhook is the sink webhook; zero while another is used.
 	Webhook webhook.Config
 	// PostgresURL is the database of the sink postgres, with its password.
@@ -48,16 +50,16 @@ type Config struct {
 	HTTPAddr, LogLevel, LogFormat string
 }
 
-// LoadConfig reads the environment; a sink takes the place of LOADER_SINK when it is not empty. The error is a *setting.Problems that
+// LoadConfig reads the environment; sinkName takes the place of LOADER_SINK when it is not empty. The error is a *setting.Problems that
 // names everything that is wrong.
-func LoadConfig(sink string) (Config, error) {
+func LoadConfig(sinkName string) (Config, error) {
 	var env Environment
 	if err := envconfig.Process("", &env); err != nil {
 		return Config{}, fmt.Errorf("read the environment: %w", err)
 	}
 	setting.FillDefaults(&env)
-	if sink != "" {
-		env.Sink = sink
+	if sinkName != "" {
+		env.Sink = sinkName
 	}
 	var p setting.Parser
 	cfg := Config{
@@ -65,7 +67,7 @@ func LoadConfig(sink string) (Config, error) {
 		Sink:        p.OneOf("LOADER_SINK", env.Sink, sinkNames()...),
 		Workers:     p.Int("LOADER_WORKERS", env.Workers, 1, 64),
 		MaxAttempts: p.Int("LOADER_MAX_ATTEMPTS", env.MaxAttempts, 1, 1000),
-		JSONLPath:   env.JSONLPath,
+		JSONL:       sink.JSONLConfig{Path: env.JSONLPath, Rotate: p.Bytes("LOADER_JSONL_ROTATE", env.JSONLRotate)},
 		PostgresURL: p.Secret("LOADER_POSTGRES_URL", env.PostgresURL, env.PostgresURLFile),
 		HTTPAddr:    env.HTTPAddr,
 		LogLevel:    p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"),

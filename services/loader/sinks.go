@@ -20,7 +20,7 @@ const sinkPostgres = "postgres"
 func sinks() map[string]func(context.Context, Config) (sink.Sink, error) {
 	return map[string]func(context.Context, Config) (sink.Sink, error){
 		"noop":       func(context.Context, Config) (sink.Sink, error) { return &sink.Noop{}, nil },
-		"jsonl":      func(_ context.Context, cfg Config) (sink.Sink, error) { return openJSONL(cfg.JSONLPath) },
+		"jsonl":      func(_ context.Context, cfg Config) (sink.Sink, error) { return openJSONL(cfg.JSONL) },
 		sinkPostgres: openPostgres,
 		"webhook":    func(_ context.Context, cfg Config) (sink.Sink, error) { return webhook.New(cfg.Webhook) },
 	}
@@ -40,8 +40,8 @@ func openSink(ctx context.Context, cfg Config) (sink.Sink, error) {
 	return open(ctx, cfg)
 }
 
-func openJSONL(path string) (sink.Sink, error) {
-	s, err := sink.OpenJSONL(path)
+func openJSONL(cfg sink.JSONLConfig) (sink.Sink, error) {
+	s, err := sink.OpenJSONL(cfg)
 	if err == nil {
 		return s, nil
 	}
