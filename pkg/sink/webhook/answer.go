@@ -18,14 +18,15 @@ import (
 const maxRetryAfter = 15 * time.Minute
 
 // answered is what a status means for a message; the package comment has the table.
-func (s *Sink) answered(id string, status int, header http.Header) error {
+func (s *Sink) answered(m message, status int, header http.Header) error {
 	wait := retryAfter(header.Get("Retry-After"), s.now())
 	switch {
 	case status >= 200 && status < 300 && status != http.StatusMultiStatus:
-		s.run.end()
+		s.failing.end()
+		s.refusing.end()
 		return nil
 	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
-		return fmt.Errorf("%w: %s answers HTTP %d; its log says why, under webhook-id %s", sink.ErrRejected, s.host, status, id)
+		return s.refused(m, status)
 	case status >= 300 && status < 400:
 		return s.unavailable(0, "answers HTTP %d, a redirect, which is never followed: set LOADER_WEBHOOK_URL to where it leads", status)
 	case status == http.StatusUnauthorized:
@@ -37,7 +38,16 @@ func (s *Sink) answered(id string, status int, header http.Header) error {
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
 		return s.unavailable(wait, "answers HTTP %d: it cannot take more now; if that stays, lower LOADER_WORKERS", status)
 	}
-	return s.doubtful(id, wait, fmt.Sprintf("answers HTTP %d to webhook-id %s: %s", status, id, remedy(status)))
+	return s.doubtful(m.id, wait, fmt.Sprintf("answers HTTP %d to webhook-id %s: %s", status, m.id, remedy(status)))
+}
+
+// refused is a message that the receiver will never take. For several records it decides nothing yet: each is then sent alone.
+func (s *Sink) refused(m message, status int) error {
+	if m.records == 1 && s.refusing.fail(m.id) {
+		return s.unavailable(0, "answers HTTP %d to one event after the other and takes none, last to webhook-id %s: see its log; "+
+			"give it the secret of LOADER_WEBHOOK_SECRET, and compare its clock with this machine's", status, m.id)
+	}
+	return fmt.Errorf("%w: %s answers HTTP %d; its log says why, under webhook-id %s", sink.ErrRejected, s.host, status, m.id)
 }
 
 // remedy is what to look at after a status that does not tell whether the event or the receiver is the cause.
@@ -55,7 +65,7 @@ func remedy(status int) string {
 }
 
 // unanswered is what a request without an answer means. Nothing of the error's own text is shown: it may quote the URL or the answer.
-func (s *Sink) unanswered(id string, err error) error {
+func (s *Sink) unanswered(id string, connected bool, err error) error {
 	forbidden, isForbidden := errors.AsType[*addressError](err)
 	name, isName := errors.AsType[*net.DNSError](err)
 	operation, isOperation := errors.AsType[*net.OpError](err)
@@ -75,8 +85,16 @@ func (s *Sink) unanswered(id string, err error) error {
 	case isStrange, errors.Is(err, http.ErrSchemeMismatch), isOperation && operation.Op == "remote error":
 		return s.unavailable(0, "does not speak TLS 1.2 or newer there: check the port in LOADER_WEBHOOK_URL")
 	}
+	timeout, isTimeout := errors.AsType[net.Error](err)
+	isTimeout = isTimeout && timeout.Timeout()
+	switch {
+	case !connected && isTimeout:
+		return s.unavailable(0, "does not open a TLS connection in time: see its log, and that of what stands before it")
+	case !connected:
+		return s.unavailable(0, "breaks every connection before TLS is open: see its log, and that of what stands before it")
+	}
 	fault := "breaks the connection before it answers"
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+	if isTimeout {
 		fault = "does not answer in time"
 	}
 	return s.doubtful(id, 0, fault+" to webhook-id "+id+": see its log")
@@ -100,7 +118,7 @@ func (s *Sink) unavailable(wait time.Duration, format string, facts ...any) erro
 
 // doubtful is a fault of the message or of the receiver.
 func (s *Sink) doubtful(id string, wait time.Duration, fault string) error {
-	if s.run.fail(id) {
+	if s.failing.fail(id) {
 		return s.unavailable(wait, "fails at one event after the other: it %s", fault)
 	}
 	return errors.New("deliver: " + s.host + " " + fault)

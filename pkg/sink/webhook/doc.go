@@ -30,14 +30,15 @@
 // # What an answer means
 //
 //	2xx but 207        stored, all of it; the body is not read for meaning, so 207 counts as a failure
-//	400, 413, 422      this event will never be taken: it becomes a dead letter. A batch is sent again event by event first
+//	400, 413, 422      this event will never be taken: it becomes a dead letter. A batch is sent again event by event first. When ten
+//	                   different ones are refused with no success between them, loading pauses: the receiver may take none at all
 //	401, 407, 410, 3xx the receiver does not take events from us: loading pauses until an operator acts. Redirects are never followed
 //	429, 503           the receiver as a whole cannot take events now: loading pauses, for as long as Retry-After says, up to 15 minutes
 //	anything else      and an answer that did not come: either this event is the cause or the receiver is. The event counts an attempt
 //	                   and comes again later, and after LOADER_MAX_ATTEMPTS it is a dead letter. When three different ones fail with no
 //	                   success between them, loading pauses
 //
-// No connection at all (name not found, refused, TLS not trusted) pauses too. So answer 500 for an event that you choke on, and 503
+// No connection at all (name not found, refused, TLS not opened or not trusted) pauses too. So answer 500 for an event that you choke on, and 503
 // when you are down.
 //
 // # Where it connects to

@@ -17,6 +17,8 @@ type message struct {
 	id string
 	// version is that of the only record; "" in batches.
 	version string
+	// records is how many are in it.
+	records int
 	body    []byte
 }
 
@@ -53,9 +55,9 @@ func compose(batch []record.Record, asBatch bool) (message, map[int]error) {
 		ids, events = append(ids, id), append(events, text)
 	}
 	if asBatch || len(events) == 0 {
-		return message{id: hashed("bat_", ids...), body: []byte(`{"events":[` + strings.Join(events, ",") + `]}`)}, failed
+		return message{id: hashed("bat_", ids...), records: len(events), body: []byte(`{"events":[` + strings.Join(events, ",") + `]}`)}, failed
 	}
-	return message{id: ids[0], version: batch[0].VersionText(), body: []byte(events[0])}, failed
+	return message{id: ids[0], version: batch[0].VersionText(), records: 1, body: []byte(events[0])}, failed
 }
 
 func encode(id string, r record.Record) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -36,8 +37,9 @@ type Sink struct {
 	signer signer
 	batch  int
 	now    func() time.Time
-	run    streak
-	closed atomic.Bool
+	// failing and refusing are the messages since the last success that failed, and that were refused for good.
+	failing, refusing streak
+	closed            atomic.Bool
 
 	transport *http.Transport
 	http      *resty.Client
@@ -66,6 +68,7 @@ func New(cfg Config) (*Sink, error) {
 	}
 	return &Sink{
 		url: p.url.String(), host: p.url.Host, signer: p.signer, batch: cfg.Batch, now: p.now,
+		failing: streak{limit: isDown}, refusing: streak{limit: isDeaf},
 		transport: transport, http: httpClient(transport, p.timeout),
 	}, nil
 }
@@ -73,7 +76,7 @@ func New(cfg Config) (*Sink, error) {
 // httpClient keeps resty to sending: it gets no cookie jar, no retries, no result decoding and no logger, and follows no redirect.
 func httpClient(transport http.RoundTripper, timeout time.Duration) *resty.Client {
 	return resty.NewWithClient(&http.Client{
-		Transport:     transport,
+		Transport:     stay{transport},
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}).
@@ -81,6 +84,17 @@ func httpClient(transport http.RoundTripper, timeout time.Duration) *resty.Clien
 		SetHeader("User-Agent", "juliu").
 		SetHeader("Content-Type", "application/json").
 		SetDoNotParseResponse(true) // the body is bounded and dropped in post
+}
+
+// stay takes the header Location out of answers: what cannot be read in it would be an error of the request, and nothing follows it.
+type stay struct{ http.RoundTripper }
+
+func (s stay) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer, err := s.RoundTripper.RoundTrip(request)
+	if err == nil {
+		answer.Header.Del("Location")
+	}
+	return answer, err //nolint:wrapcheck // post words it
 }
 
 // silence drops what resty would print to standard error by itself.
@@ -99,6 +113,9 @@ func (s *Sink) Write(ctx context.Context, batch []record.Record) error {
 	if s.closed.Load() {
 		return fmt.Errorf("deliver to %s: %w", s.host, sink.ErrClosed)
 	}
+	if len(batch) > s.batch { // a receiver that expects one event must not get one of several
+		return fmt.Errorf("deliver to %s: %d records at once, want at most %d; nothing was sent", s.host, len(batch), s.batch)
+	}
 	m, failed := compose(batch, s.batch > 1)
 	if len(failed) == len(batch) {
 		return &sink.BatchError{Failed: failed}
@@ -115,7 +132,9 @@ func (s *Sink) Write(ctx context.Context, batch []record.Record) error {
 // post sends a message and reads what the answer means for it.
 func (s *Sink) post(ctx context.Context, m message) error {
 	now := s.now()
-	request := s.http.R().SetContext(ctx).SetBody(m.body).
+	var connected atomic.Bool // else nothing of the message was sent
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
+	request := s.http.R().SetContext(httptrace.WithClientTrace(ctx, trace)).SetBody(m.body).
 		SetHeader("Webhook-Id", m.id).
 		SetHeader("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10)).
 		// It also lets the transport send again on a new connection what an idle one, closed meanwhile, did not take.
@@ -131,11 +150,13 @@ func (s *Sink) post(ctx context.Context, m message) error {
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("deliver to %s: %w", s.host, ctx.Err())
 	case err != nil:
-		return s.unanswered(m.id, err)
+		return s.unanswered(m.id, connected.Load(), err)
 	}
-	_, _ = io.CopyN(io.Discard, answer.RawBody(), maxAnswer) // a connection is used again when its answer was read to the end
+	if answer.StatusCode() != http.StatusSwitchingProtocols { // after which no timeout and no context would end the reading
+		_, _ = io.CopyN(io.Discard, answer.RawBody(), maxAnswer) // a connection is used again when its answer was read to the end
+	}
 	_ = answer.RawBody().Close()
-	return s.answered(m.id, answer.StatusCode(), answer.Header())
+	return s.answered(m, answer.StatusCode(), answer.Header())
 }
 
 // Batch is up to as many records as configured. One that may be more than one waits a second for others.
