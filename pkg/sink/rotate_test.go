@@ -248,6 +248,26 @@ func TestJSONLTwoWritersNeverShareAFile(t *testing.T) {
 	}
 }
 
+func TestJSONLRefusesAWriterWhoseFileWasPutAsideWhileItStarted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "orders.jsonl")
+	first := openRotating(t, path, 1, time.Now)
+	if err := first.Write(t.Context(), []record.Record{order(t, "1", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	if err := first.Write(t.Context(), []record.Record{order(t, "1", 2)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := sink.Prepare(path, file); !errors.Is(err, sink.ErrLocked) { // nobody holds the lock of this one any more
+		t.Errorf("start with the file that was put aside: %v, want ErrLocked", err)
+	}
+}
+
 // TestJSONLThatIsKilledBetweenFilesLosesNothing kills writers that begin a new file with every other batch.
 func TestJSONLThatIsKilledBetweenFilesLosesNothing(t *testing.T) { //nolint:paralleltest // a process being started shares the locks of its parent for a moment
 	path := filepath.Join(t.TempDir(), "orders.jsonl")
