@@ -14,7 +14,7 @@ LDFLAGS := -s -w -X juliu/pkg/process.version=$(VERSION) -X juliu/pkg/process.co
 GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 # The packages whose tests have a long form, which JULIU_LONG asks for.
-LONG    := ./pkg/stream ./services/extractor
+LONG    := ./pkg/stream ./services/extractor ./services/loader
 # What `make run` passes to `juliu up`, e.g. make run ARGS='--for 1m --sink jsonl'.
 ARGS    ?=
 
@@ -38,7 +38,7 @@ test: ## Run every test with the race detector, the container tests too where Do
 .PHONY: test-long
 test-long: ## Run the long forms of the property, model and kill tests
 	JULIU_LONG=1 go test -race -timeout 60m $(LONG)
-	JULIU_LONG=1 go test -race -timeout 10m -tags failpoint ./pkg/failpoint ./pkg/stream -run '^(TestTheStepNamed|TestAProcessKilled)'
+	JULIU_LONG=1 go test -race -timeout 10m -tags failpoint ./pkg/failpoint ./pkg/stream ./pkg/sink -run '^(TestTheStepNamed|TestAProcessKilled)'
 
 .PHONY: lint
 lint: ## Check the code against .golangci.yml
