@@ -53,7 +53,7 @@ func outages() []outage {
 // isPoison reports an error that a row's values cause: data exceptions, constraints, and limits such as a row's size.
 func isPoison(err error) bool {
 	state := sqlState(err)
-	return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23") || strings.HasPrefix(state, "54")
+	return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23") || strings.HasPrefix(state, "54") || strings.HasPrefix(state, "P0")
 }
 
 // isConflict reports a transaction that another one made fail: serialization, or deadlock with somebody else's statements.

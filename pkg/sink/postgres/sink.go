@@ -5,6 +5,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,8 @@ func (s *Sink) Write(ctx context.Context, batch []record.Record) error {
 	return verdict(failed, len(batch))
 }
 
-// encode makes the rows of each resource and names those records that no table takes.
+// encode makes the rows of each resource, ordered by key, so that two loaders lock the keys they share in the same order, and names
+// those records that no table takes.
 func (s *Sink) encode(batch []record.Record, failed map[int]error) map[string][]row {
 	rows := map[string][]row{}
 	for i, r := range batch {
@@ -86,6 +88,9 @@ func (s *Sink) encode(batch []record.Record, failed map[int]error) map[string][]
 			continue
 		}
 		rows[r.Resource] = append(rows[r.Resource], encoded)
+	}
+	for _, of := range rows {
+		slices.SortStableFunc(of, func(a, b row) int { return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.key, b.key)) })
 	}
 	return rows
 }

@@ -1,10 +1,8 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -17,22 +15,35 @@ const (
 	// begin opens every transaction, whatever the isolation that the server defaults to. A table that somebody locks (ALTER TABLE)
 	// makes the sink unavailable; it does not hold the loader for ever.
 	begin = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '20s'; SET LOCAL statement_timeout = '100s'"
-	// duplicateKey is SQLSTATE unique_violation.
-	duplicateKey = "23505"
 	// conflictTries is how often a transaction is tried that another one made fail.
 	conflictTries = 3
 )
 
-// isolate stores rows of a table, and names those in failed that could not be stored. A batch that fails for what one of its rows
-// holds is halved until that one is alone; what is stored is not written again. Its error ends the whole Write: the sink, not a row.
+// errSkipped means that a trigger kept rows out of the table that COPY wrote to; their lists must stay out too.
+var errSkipped = errors.New("a trigger skipped rows")
+
+// beyondCopy are the SQLSTATEs that COPY may end with where upsert does not: unique_violation, and feature_not_supported, as of a table
+// with row-level security.
+func beyondCopy() []string { return []string{"23505", "0A000"} }
+
+// isolate stores rows of a table, ordered by key, and names those in failed that could not be stored. A batch that fails for what one of
+// its rows holds is cut at that row, or in halves when the server does not tell which it is; what is stored is not written again. Its
+// error ends the whole Write: the sink, not a row.
 func (s *Sink) isolate(ctx context.Context, t table, rows []row, failed map[int]error) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	err := s.store(ctx, t, newest(rows))
 	if isPoison(err) && len(rows) > 1 {
-		half := len(rows) / 2
-		if err = s.isolate(ctx, t, rows[:half], failed); err == nil {
-			return s.isolate(ctx, t, rows[half:], failed)
+		before, after := rows[:len(rows)/2], rows[len(rows)/2:]
+		if at := culprit(err, rows); at >= 0 {
+			failed[rows[at].index] = s.instruct(ctx, err)
+			before, after = rows[:at], rows[at+1:]
 		}
-		rows = rows[half:] // the first half has named its own
+		if err = s.isolate(ctx, t, before, failed); err == nil {
+			return s.isolate(ctx, t, after, failed)
+		}
+		rows = after // before has named its own
 	}
 	if err == nil {
 		return nil
@@ -47,22 +58,24 @@ func (s *Sink) isolate(ctx context.Context, t table, rows []row, failed map[int]
 	return err
 }
 
-// newest is the rows of which no newer version is among them, ordered by key: two loaders lock the keys they share in the same order.
+// newest leaves out the rows of which a newer version is among them.
 func newest(rows []row) []row {
-	best := make(map[identity]row, len(rows))
+	best := make([]row, 0, len(rows))
 	for _, r := range rows {
-		if other, ok := best[r.identity]; !ok || r.newer(other) {
-			best[r.identity] = r
+		last := len(best) - 1
+		switch {
+		case last < 0 || best[last].identity != r.identity:
+			best = append(best, r)
+		case r.newer(best[last]):
+			best[last] = r
 		}
 	}
-	return slices.SortedFunc(maps.Values(best), func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.key, b.key))
-	})
+	return best
 }
 
 // store writes rows of different keys, ordered by key, in one transaction. Most are new, and those go in by COPY, which is twice as fast
 // as INSERT but stops at a key that is there: when another loader has just stored one, or somebody deleted an order by hand and left
-// its lists, all is done again the slow way.
+// its lists, all is done again the slow way. So it is for tables that somebody changed in a way that COPY does not bear.
 func (s *Sink) store(ctx context.Context, t table, rows []row) error {
 	var (
 		err     error
@@ -84,7 +97,7 @@ func (s *Sink) store(ctx context.Context, t table, rows []row) error {
 		})
 		switch {
 		case isConflict(err):
-		case sqlState(err) == duplicateKey && !careful:
+		case !careful && (errors.Is(err, errSkipped) || slices.Contains(beyondCopy(), sqlState(err))):
 			careful = true
 		default:
 			return err //nolint:wrapcheck // instruct words it
@@ -112,11 +125,14 @@ func add(ctx context.Context, tx pgx.Tx, t table, rows []row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{schema, t.name}, t.header, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+	copied, err := tx.CopyFrom(ctx, pgx.Identifier{schema, t.name}, t.header, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 		return rows[i].values, nil
 	}))
-	if err != nil {
-		return err //nolint:wrapcheck // instruct words it
+	switch {
+	case err != nil:
+		return atLine(err, rows)
+	case copied != int64(len(rows)):
+		return errSkipped
 	}
 	return addChildren(ctx, tx, t, rows)
 }
@@ -139,7 +155,7 @@ func replace(ctx context.Context, tx pgx.Tx, t table, rows []row) error {
 	}
 	written, err := identities(ctx, tx, t.upsert, arrays...)
 	if err != nil {
-		return err
+		return atSequence(err, rows)
 	}
 	_, won := split(rows, written)
 	if err := removeChildren(ctx, tx, t, won); err != nil {
@@ -176,15 +192,19 @@ func split(rows []row, set map[identity]bool) ([]row, []row) {
 // addChildren writes the lists of the rows.
 func addChildren(ctx context.Context, tx pgx.Tx, t table, written []row) error {
 	for i, c := range t.children {
-		var values [][]any
+		var (
+			values [][]any
+			owners []row
+		)
 		for _, r := range written {
 			values = append(values, r.lists[i]...)
+			owners = append(owners, slices.Repeat([]row{r}, len(r.lists[i]))...)
 		}
 		if len(values) == 0 {
 			continue
 		}
 		if _, err := tx.CopyFrom(ctx, pgx.Identifier{schema, c.name}, c.header, pgx.CopyFromRows(values)); err != nil {
-			return err //nolint:wrapcheck // instruct words it
+			return atLine(err, owners)
 		}
 	}
 	return nil
