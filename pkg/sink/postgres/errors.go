@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,10 +27,13 @@ type outage struct {
 	after time.Duration
 }
 
+// readOnly is SQLSTATE read_only_sql_transaction.
+const readOnly = "25006"
+
 // outages has the longer ones first (documentation of PostgreSQL, appendix A, "Error Codes").
 func outages() []outage {
 	return []outage{
-		{"25006", "it is read-only: a standby, or an administrator's lock, often for a full disk; name the primary in the URL, or make room", 10 * time.Second},
+		{readOnly, "it is read-only: a standby, or an administrator's lock, often for a full disk; name the primary in the URL, or make room", 10 * time.Second},
 		{"42501", "the user lacks a right; grant USAGE on the schema juliu and SELECT, INSERT, UPDATE, DELETE on its tables", 10 * time.Second},
 		{"53100", "its disk is full; make room", 10 * time.Second},
 		{"53300", "it has no connection left; lower LOADER_WORKERS or raise max_connections", 5 * time.Second},
@@ -44,16 +48,43 @@ func outages() []outage {
 		{"28", "it refuses the user or the password", 10 * time.Second},
 		{"3D", "the database does not exist", 10 * time.Second},
 		{"3F", "the schema juliu is gone; start the loader again, which creates it", 10 * time.Second},
-		{"42", "a table or column is missing; start the loader again, which creates it", 10 * time.Second},
+		{"42P01", "a table of juliu is missing; " + restore, 10 * time.Second},
+		{"42703", "a column of juliu is missing; " + restore, 10 * time.Second},
+		{"42", "the tables of juliu are not as it made them; " + restore, 10 * time.Second},
 		{"53", "it is out of resources", 5 * time.Second},
 		{"58", "its machine fails it", 10 * time.Second},
 	}
 }
 
-// isPoison reports an error that a row's values cause: data exceptions, constraints, and limits such as a row's size.
+// restore is what to do about tables that somebody changed: the note of what was migrated says that they are there.
+const restore = "put it back, or drop the schema juliu, start the loader again, which creates it, and replay"
+
+// isPoison reports an error that a row causes: of its values and the constraints on them (classes 20 to 23, 27 and 44), of limits such as
+// a row's size (54), of code that an operator's trigger runs (2F, 38, 39, P0), or of a class that no server has, which a trigger chose.
 func isPoison(err error) bool {
-	state := sqlState(err)
-	return strings.HasPrefix(state, "22") || strings.HasPrefix(state, "23") || strings.HasPrefix(state, "54") || strings.HasPrefix(state, "P0")
+	refusal, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || len(refusal.Code) != 5 || isForeign(refusal) {
+		return false
+	}
+	switch refusal.Code[:2] {
+	case "20", "21", "22", "23", "27", "2F", "38", "39", "44", "54", "P0":
+		return true
+	}
+	return !slices.Contains(strings.Fields(serverClasses), refusal.Code[:2])
+}
+
+// serverClasses are the other classes of SQLSTATE (documentation of PostgreSQL, appendix A, "Error Codes").
+const serverClasses = "00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 24 25 26 28 2B 2D 34 3B 3D 3F 40 42 53 55 57 58 72 F0 HV XX"
+
+// isForeign reports that a column is empty that somebody added and gave no default: no record fills it.
+func isForeign(refusal *pgconn.PgError) bool {
+	const notNull = "23502"
+	for _, t := range tables() {
+		if refusal.Code == notNull && t.isForeign(refusal.TableName, refusal.ColumnName) {
+			return true
+		}
+	}
+	return false
 }
 
 // isConflict reports a transaction that another one made fail: serialization, or deadlock with somebody else's statements.
@@ -74,6 +105,9 @@ func (s *Sink) instruct(ctx context.Context, err error) error {
 		return errNoAnswer
 	case s.closed.Load():
 		return fmt.Errorf("write to PostgreSQL: %w", sink.ErrClosed)
+	case refused && isForeign(refusal):
+		return &sink.UnavailableError{Cause: fmt.Errorf("PostgreSQL at %s: column %s of table %s is not juliu's and may not be empty; give it a default",
+			s.address, refusal.ColumnName, refusal.TableName), RetryAfter: 10 * time.Second}
 	case refused && isPoison(err):
 		return fmt.Errorf("%w: SQLSTATE %s%s", sink.ErrRejected, refusal.Code, place(refusal))
 	case refused:

@@ -132,8 +132,8 @@ func TestTroubleOfTheDatabaseIsAnOutage(t *testing.T) {
 	for name, test := range map[string]struct{ ddl, says string }{
 		"read-only":              {"ALTER DATABASE %s SET default_transaction_read_only = on", "it is read-only: a standby, or an administrator's lock, often for a full disk; name the primary in the URL, or make room (SQLSTATE 25006)"},
 		"a right is missing":     {"REVOKE INSERT ON juliu.sales_out_order FROM writer", "the user lacks a right; grant USAGE on the schema juliu and SELECT, INSERT, UPDATE, DELETE on its tables (SQLSTATE 42501)"},
-		"a table is missing":     {"DROP TABLE juliu.sales_out_item", "a table or column is missing; start the loader again, which creates it (SQLSTATE 42P01)"},
-		"a column is missing":    {"ALTER TABLE juliu.sales_out_order DROP COLUMN remark", "a table or column is missing; start the loader again, which creates it (SQLSTATE 42703)"},
+		"a table is missing":     {"DROP TABLE juliu.sales_out_item", "a table of juliu is missing; put it back, or drop the schema juliu, start the loader again, which creates it, and replay (SQLSTATE 42P01)"},
+		"a column is missing":    {"ALTER TABLE juliu.sales_out_order DROP COLUMN remark", "a column of juliu is missing; put it back, or drop the schema juliu, start the loader again, which creates it, and replay (SQLSTATE 42703)"},
 		"no connection is left":  {"ALTER DATABASE %s CONNECTION LIMIT 0", "it has no connection left; lower LOADER_WORKERS or raise max_connections (SQLSTATE 53300)"},
 		"the password was reset": {"ALTER USER writer PASSWORD 'other'", "it refuses the user or the password (SQLSTATE 28P01)"},
 	} {

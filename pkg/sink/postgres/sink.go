@@ -63,6 +63,9 @@ func (s *Sink) Write(ctx context.Context, batch []record.Record) error {
 	for _, resource := range slices.Sorted(maps.Keys(rows)) {
 		if down == nil {
 			down = s.isolate(within, s.tables[resource], rows[resource], failed)
+			if sqlState(down) == readOnly {
+				s.pool.Reset() // of several servers the next connection may find the primary
+			}
 			continue
 		}
 		for _, r := range rows[resource] {

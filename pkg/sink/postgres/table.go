@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -157,6 +158,14 @@ ELSE (coalesce(excluded.%[8]s, '-infinity'), excluded.sequence) > (coalesce(stor
 RETURNING source, %[5]s`,
 		quote(schema, t.name), columns, strings.Join(values, ", "), strings.Join(arrays, ", "), quote(t.resource.Key),
 		strings.Join(sets, ", "), quote(t.resource.TS), quote(t.resource.Modified))
+}
+
+// isForeign reports a column of one of the tables that is not in its header.
+func (t table) isForeign(name, column string) bool {
+	if name == t.name {
+		return !slices.Contains(t.header, column)
+	}
+	return slices.ContainsFunc(t.children, func(c child) bool { return name == c.name && !slices.Contains(c.header, column) })
 }
 
 func quote(names ...string) string { return pgx.Identifier(names).Sanitize() }
