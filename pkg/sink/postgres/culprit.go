@@ -21,8 +21,8 @@ type culpritError struct {
 func (e *culpritError) Unwrap() error { return e.error }
 
 var (
-	// copyLine is the end of the context of an error in COPY, in the server's language: "COPY sales_out_item, line 3, column qty".
-	copyLine = regexp.MustCompile(`(?m)^COPY \w+, \D*(\d+)(?:, [^\n]*)?$`)
+	// copyLine is the last line of the context of an error in COPY, in the server's language: "COPY sales_out_item, line 3, column qty".
+	copyLine = regexp.MustCompile(`(?:^|\n)COPY \w+, \D*(\d+)(?:, [^\n]*)?$`)
 	// failingRow is the detail of a broken constraint, in the server's language: "Failing row contains (main, 17, \x12ab…". The columns
 	// are those of the table of records: source, sequence, content_hash.
 	failingRow = regexp.MustCompile(`^[^(]*\(.*?, (\d+), \\x`)
@@ -34,7 +34,7 @@ func atLine(err error, rows []row) error {
 	if !ok {
 		return err
 	}
-	if line := number64(copyLine, refusal.Where); line > 0 && line <= int64(len(rows)) {
+	if line := numberIn(copyLine, refusal.Where); line > 0 && line <= int64(len(rows)) {
 		return &culpritError{err, rows[line-1].index}
 	}
 	return err
@@ -46,7 +46,7 @@ func atSequence(err error, rows []row) error {
 	if !ok {
 		return err
 	}
-	sequence := number64(failingRow, refusal.Detail)
+	sequence := numberIn(failingRow, refusal.Detail)
 	at := slices.IndexFunc(rows, func(r row) bool { return sequence > 0 && r.sequence == uint64(sequence) })
 	if at < 0 {
 		return err
@@ -63,8 +63,8 @@ func culprit(err error, rows []row) int {
 	return slices.IndexFunc(rows, func(r row) bool { return r.index == blamed.index })
 }
 
-// number64 is the number that the expression finds, 0 for none.
-func number64(expression *regexp.Regexp, text string) int64 {
+// numberIn is the number that the expression finds, 0 for none.
+func numberIn(expression *regexp.Regexp, text string) int64 {
 	found := expression.FindStringSubmatch(text)
 	if found == nil {
 		return 0
