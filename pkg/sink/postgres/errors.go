@@ -59,21 +59,15 @@ func outages() []outage {
 // restore is what to do about tables that somebody changed: the note of what was migrated says that they are there.
 const restore = "put it back, or drop the schema juliu, start the loader again, which creates it, and replay"
 
-// isPoison reports an error that a row causes: of its values and the constraints on them (classes 20 to 23, 27 and 44), of limits such as
-// a row's size (54), of code that an operator's trigger runs (2F, 38, 39, P0), or of a class that no server has, which a trigger chose.
+// isPoison reports an error that a row causes: of its values and the constraints on them, of limits such as a row's size, of what an
+// operator's trigger runs, or with a state that a trigger chose.
 func isPoison(err error) bool {
 	refusal, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || len(refusal.Code) != 5 || isForeign(refusal) {
-		return false
-	}
-	switch refusal.Code[:2] {
-	case "20", "21", "22", "23", "27", "2F", "38", "39", "44", "54", "P0":
-		return true
-	}
-	return !slices.Contains(strings.Fields(serverClasses), refusal.Code[:2])
+	return ok && len(refusal.Code) == 5 && !isForeign(refusal) && !slices.Contains(strings.Fields(serverClasses), refusal.Code[:2])
 }
 
-// serverClasses are the other classes of SQLSTATE (documentation of PostgreSQL, appendix A, "Error Codes").
+// serverClasses are the classes of SQLSTATE that say nothing about a row (documentation of PostgreSQL, appendix A, "Error Codes"). What is
+// left is 20 to 23, 27, 2F, 38, 39, 44, 54, P0 and those that no server uses.
 const serverClasses = "00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 24 25 26 28 2B 2D 34 3B 3D 3F 40 42 53 55 57 58 72 F0 HV XX"
 
 // isForeign reports that a column is empty that somebody added and gave no default: no record fills it.
