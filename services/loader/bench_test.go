@@ -85,16 +85,16 @@ func fetchAndAck(b *testing.B, s *bundle) {
 }
 
 // picky refuses each record whose key ends so; "" refuses none. A batch takes it as long as a transaction.
-type picky struct {
-	refused string
-	sink.Noop
-}
+type picky struct{ refused string }
 
-// Batch is read, unlike that of Noop.
+// Batch is up to 500 records.
 func (picky) Batch() sink.Batch { return sink.Batch{Records: 500} }
 
+// Close does nothing.
+func (picky) Close(context.Context) error { return nil }
+
 // Write takes two milliseconds and 100 µs for each record.
-func (p *picky) Write(ctx context.Context, batch []record.Record) error {
+func (p picky) Write(ctx context.Context, batch []record.Record) error {
 	<-time.After(2*time.Millisecond + time.Duration(len(batch))*100*time.Microsecond)
 	failed := map[int]error{}
 	for i, r := range batch {
@@ -116,7 +116,7 @@ func BenchmarkPoison(b *testing.B) {
 	for b.Loop() {
 		for refused, took := range map[string]*time.Duration{"": &clean, "00": &poisoned} {
 			*took += round(b, all, func(b *testing.B, s *bundle) { //nolint:thelper // the work itself
-				s.start(b, &picky{refused: refused}, func(c *loader.Config) { c.Workers = 8 })
+				s.start(b, picky{refused: refused}, func(c *loader.Config) { c.Workers = 8 })
 				s.untilLoaded(b)
 				if got := s.snapshot(b).DeadLetters; refused != "" && got != records/100 {
 					b.Fatalf("%d dead letters, want %d", got, records/100)

@@ -67,6 +67,7 @@ type Loader struct {
 	held     *held
 	outage   *outage
 	suspects *suspects
+	rejected chan rejection
 }
 
 // Open returns a Loader on the live consumer, with the sink that cfg names. Errors: a *stream.TopologyError when `juliu provision` has
@@ -107,6 +108,7 @@ func New(deps Deps, cfg Config) (*Loader, error) {
 		deps: deps, cfg: cfg, metrics: m, held: held,
 		outage:   &outage{log: deps.Log, gauge: m.unavailable, held: held},
 		suspects: &suspects{maxAttempts: cfg.MaxAttempts},
+		rejected: make(chan rejection, held.limit),
 	}, nil
 }
 
@@ -120,10 +122,11 @@ func (l *Loader) Run(intake, work context.Context) error {
 	defer stop()
 	drained := make(chan struct{})
 
-	var working, helping sync.WaitGroup
+	var working, helping, keeping sync.WaitGroup
+	keeping.Go(func() { l.keepLetters(work, fail) })
 	workers := make([]*worker, l.cfg.Workers)
 	for i := range workers {
-		w := &worker{Loader: l, queue: make(chan stream.Delivery, l.held.limit), drained: drained, fail: fail}
+		w := &worker{Loader: l, queue: make(chan stream.Delivery, l.held.limit), drained: drained}
 		workers[i] = w
 		working.Go(func() { w.run(work) })
 	}
@@ -138,6 +141,8 @@ func (l *Loader) Run(intake, work context.Context) error {
 	})
 	close(drained)
 	working.Wait()
+	close(l.rejected)
+	keeping.Wait()
 	stop()
 	helping.Wait()
 	if cause := context.Cause(intake); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
