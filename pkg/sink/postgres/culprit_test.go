@@ -6,6 +6,7 @@ import (
 
 	"juliu/pkg/record"
 	"juliu/pkg/sink"
+	"juliu/pkg/sink/postgres/postgrestest"
 )
 
 // TestABatchIsCutAtTheRowThatTheServerNames counts the rows that the server looks at: those up to the poison, those before it again, and
@@ -31,14 +32,14 @@ func TestABatchIsCutAtTheRowThatTheServerNames(t *testing.T) {
 			if stored {
 				write(t, s, batch(1)...)
 			}
-			execute(t, url, `ALTER TABLE juliu.sales_out_order ADD CHECK (o_id <> 13); CREATE SEQUENCE public.seen;
+			postgrestest.Execute(t, url, `ALTER TABLE juliu.sales_out_order ADD CHECK (o_id <> 13); CREATE SEQUENCE public.seen;
 				CREATE FUNCTION public.count() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM nextval('public.seen'); RETURN NEW; END$$;
 				CREATE TRIGGER count BEFORE INSERT ON juliu.sales_out_order FOR EACH ROW EXECUTE FUNCTION public.count()`)
 			failures, ok := errors.AsType[*sink.BatchError](s.Write(t.Context(), batch(2)))
 			if !ok || len(failures.Failed) != 1 || !errors.Is(failures.Failed[poison], sink.ErrRejected) {
 				t.Fatal("write: want one record rejected")
 			}
-			if got, want := ask[int64](t, url, "SELECT last_value FROM public.seen"), int64(poison+1+size-1); got != want {
+			if got, want := postgrestest.Ask[int64](t, url, "SELECT last_value FROM public.seen"), int64(poison+1+size-1); got != want {
 				t.Errorf("the server looked at %d rows, want %d", got, want)
 			}
 		})

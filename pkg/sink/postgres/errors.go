@@ -66,6 +66,10 @@ func isPoison(err error) bool {
 	return ok && len(refusal.Code) == 5 && !isForeign(refusal) && !slices.Contains(strings.Fields(serverClasses), refusal.Code[:2])
 }
 
+// raised is the class of what a trigger raises without a state of its own. It concerns one row, or all during somebody's maintenance, so it
+// uses up attempts instead of making dead letters at once.
+const raised = "P0"
+
 // serverClasses are the classes of SQLSTATE that say nothing about a row (documentation of PostgreSQL, appendix A, "Error Codes"). What is
 // left is 20 to 23, 27, 2F, 38, 39, 44, 54, P0 and those that no server uses.
 const serverClasses = "00 01 02 03 08 09 0A 0B 0F 0L 0P 0Z 24 25 26 28 2B 2D 34 3B 3D 3F 40 42 53 55 57 58 72 F0 HV XX"
@@ -102,6 +106,8 @@ func (s *Sink) instruct(ctx context.Context, err error) error {
 	case refused && isForeign(refusal):
 		return &sink.UnavailableError{Cause: fmt.Errorf("PostgreSQL at %s: column %s of table %s is not juliu's and may not be empty; give it a default",
 			s.address, refusal.ColumnName, refusal.TableName), RetryAfter: 10 * time.Second}
+	case refused && strings.HasPrefix(refusal.Code, raised):
+		return fmt.Errorf("write to PostgreSQL: SQLSTATE %s%s, as a trigger raises it", refusal.Code, place(refusal))
 	case refused && isPoison(err):
 		return fmt.Errorf("%w: SQLSTATE %s%s", sink.ErrRejected, refusal.Code, place(refusal))
 	case refused:

@@ -48,7 +48,7 @@ func TestEveryErrorIsAnInstruction(t *testing.T) {
 		"a serialization failure":     {refusal("40001"), plain, "write to PostgreSQL: SQLSTATE 40001"},
 		"a statement that was long":   {refusal("57014"), plain, "write to PostgreSQL: SQLSTATE 57014"},
 		"a fault of the server":       {refusal("XX000"), plain, "write to PostgreSQL: SQLSTATE XX000"},
-		"an exception of a trigger":   {refusal("P0001"), rejected, "rejected by the sink: SQLSTATE P0001"},
+		"an exception of a trigger":   {refusal("P0001"), plain, "write to PostgreSQL: SQLSTATE P0001, table t, column c, constraint k, as a trigger raises it"},
 		"a state that a trigger made": {refusal("JU001"), rejected, "rejected by the sink: SQLSTATE JU001"},
 		"a view's check option":       {refusal("44000"), rejected, "rejected by the sink: SQLSTATE 44000"},
 		"an unknown table":            {refusal("42P01"), down, "put it back, or drop the schema juliu"},

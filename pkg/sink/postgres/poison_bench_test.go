@@ -8,6 +8,7 @@ import (
 
 	"juliu/pkg/record"
 	"juliu/pkg/sink"
+	"juliu/pkg/sink/postgres/postgrestest"
 )
 
 // poisonDDL are the ways in which an operator's database refuses the order 13.
@@ -28,7 +29,7 @@ func BenchmarkPoison(b *testing.B) {
 		for _, size := range []int{64, 500} {
 			b.Run(fmt.Sprintf("%s/%d", kind, size), func(b *testing.B) {
 				s, url := database(b)
-				execute(b, url, ddl)
+				postgrestest.Execute(b, url, ddl)
 				var clean, poisoned time.Duration
 				key := 0
 				timed := func(share int) time.Duration {
