@@ -39,12 +39,12 @@ func OpenConsumer(ctx context.Context, c *Conn, durable string) (*Consumer, erro
 	return &Consumer{conn: c, consumer: consumer, durable: durable}, nil
 }
 
-// AckWait is after how long without a word the server gives a delivery to somebody else.
+// AckWait is after how long without a word the server gives a delivery to somebody else, as it was when the consumer was opened.
 func (k *Consumer) AckWait() time.Duration { return k.consumer.CachedInfo().Config.AckWait }
 
 // Run hands deliveries, unread, to handle, one at a time in stream order (redeliveries aside), until intake ends, and then what the last pull
 // still brings; then it returns nil. It asks room before each pull how many deliveries the caller can take, and pulls no more; room may
-// block until intake ends, and then returns 0. handle decides what becomes of the delivery, also after it returned; it should not block,
+// block until its context ends, and then returns 0. handle decides what becomes of the delivery, also after it returned; it should not block,
 // because what is pulled and not yet handled is kept alive by nobody. When work ends, Run drops what it holds and returns nil; the
 // server delivers that again after AckWait. No handle runs when Run has returned.
 //
@@ -54,17 +54,25 @@ func (k *Consumer) Run(intake, work context.Context, room func(context.Context) 
 	call, done := k.conn.calls.follow(work,
 		apiPrefix+"CONSUMER.MSG.NEXT."+Stream+"."+k.durable, "$JS.ACK."+Stream+"."+k.durable+".")
 	defer done()
-	for {
-		n := room(intake)
+	asking, stop := context.WithCancel(intake)
+	defer stop()
+	defer context.AfterFunc(call, stop)() // whoever waits for room must not outlast the work
+	for told := false; ; {
+		n := room(asking)
 		if n == 0 || call.Err() != nil {
 			return k.end(call)
 		}
-		if err := k.pull(call, n, handle); err != nil {
-			if end := k.judge(err); end != nil {
-				return end
-			}
-			pause(intake, pullAgain)
+		err := k.pull(call, n, handle)
+		if end := k.judge(err); end != nil {
+			return end
 		}
+		if err != nil {
+			if !told {
+				k.conn.log.WithError(err).WithField(logging.Consumer, k.durable).Warn("deliveries interrupted; going on")
+			}
+			pause(asking, pullAgain)
+		}
+		told = err != nil
 	}
 }
 
@@ -97,7 +105,7 @@ func (k *Consumer) end(call context.Context) error {
 	return nil
 }
 
-// judge logs what passes by itself, and returns the error of Run for what does not.
+// judge returns the error of Run for what does not pass by itself.
 func (k *Consumer) judge(err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
@@ -107,7 +115,6 @@ func (k *Consumer) judge(err error) error {
 	case errors.Is(err, jetstream.ErrBadRequest):
 		return fmt.Errorf("consume from %s: %w", k.durable, err)
 	}
-	k.conn.log.WithError(err).WithField(logging.Consumer, k.durable).Warn("deliveries interrupted; going on")
 	return nil
 }
 
