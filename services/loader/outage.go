@@ -48,16 +48,30 @@ func (o *outage) end() {
 	o.log.Info("sink available again; loading goes on")
 }
 
-// rest waits, or returns earlier when the sink is back or ctx ends.
-func (o *outage) rest(ctx context.Context, d time.Duration) {
+// rest waits at least as long as least, unless ctx ends: a sink that takes some and turns others away would else be asked without a pause.
+// Then it waits until the sink is back, and no longer than most in all.
+func (o *outage) rest(ctx context.Context, least, most time.Duration) {
 	o.mu.Lock()
 	back := o.back
 	o.mu.Unlock()
+	if back == nil { // it is back already, for others
+		least = most
+	}
+	if !wait(ctx, nil, least) {
+		return
+	}
+	wait(ctx, back, most-least)
+}
+
+// wait reports whether d has passed before ctx ended or the sink was back.
+func wait(ctx context.Context, back <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-back:
 	case <-timer.C:
+		return true
 	}
+	return false
 }

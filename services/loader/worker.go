@@ -53,7 +53,7 @@ func (w *worker) load(work context.Context, batch []stream.Delivery) {
 			return
 		}
 		if len(left) > 0 {
-			w.outage.rest(work, max(wait, withJitter(min(minDelay<<min(tries-1, 10), maxPause))))
+			w.outage.rest(work, max(wait, minDelay), max(wait, withJitter(min(minDelay<<min(tries-1, 10), maxPause))))
 		}
 		batch = left
 	}
