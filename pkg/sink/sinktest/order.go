@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"cmp"
+	"context"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -101,7 +102,7 @@ func loadersAgree(t *testing.T, s Subject) {
 		return
 	}
 	second := s.Second(t)
-	t.Cleanup(func() { _ = second.Close(t.Context()) })
+	t.Cleanup(func() { _ = second.Close(context.WithoutCancel(t.Context())) })
 	const keys, rounds = 4, 10
 	var (
 		all  sync.WaitGroup
