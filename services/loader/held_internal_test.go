@@ -3,6 +3,7 @@ package loader
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 
 	"juliu/pkg/stream"
 )
@@ -17,7 +18,7 @@ func TestThereIsRoomForWhatALoaderMayHold(t *testing.T) {
 	}{
 		"all of it at first":                         {want: 100},
 		"the rest":                                   {held: 75, want: 25},
-		"none for less than a quarter":               {held: 76, want: 24},
+		"less than a quarter":                        {held: 76, want: 24},
 		"none while the sink is down":                {held: 1, down: true},
 		"for a try when nothing is left in hand":     {down: true, want: 100},
 		"none when the rows take too much memory":    {held: 2, bytes: heldBytes / 2},
@@ -44,17 +45,33 @@ func TestThereIsRoomForWhatALoaderMayHold(t *testing.T) {
 
 func TestRoomIsFoundWhenSomethingIsSettledOrTheSinkIsBack(t *testing.T) {
 	t.Parallel()
-	h := newHeld(4)
-	for i := range 4 {
-		h.add(stream.Delivery{Sequence: uint64(i)})
-	}
-	h.setDown(true)
-	found := make(chan int)
-	go func() { found <- h.room(t.Context()) }()
-	h.remove(stream.Delivery{Sequence: 1})
-	h.remove(stream.Delivery{Sequence: 2})
-	h.setDown(false)
-	if got := <-found; got != 2 {
-		t.Errorf("room for %d, want 2", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		h := newHeld(8)
+		for i := range 8 {
+			h.add(stream.Delivery{Sequence: uint64(i)})
+		}
+		found := make(chan int, 1)
+		go func() { found <- h.room(t.Context()) }()
+		for _, step := range []struct {
+			what string
+			do   func()
+			want int
+		}{
+			{"nothing is settled", func() {}, 0},
+			{"one is settled, which is not worth a pull", func() { h.remove(stream.Delivery{Sequence: 1}) }, 0},
+			{"the sink is down, and two are settled", func() { h.setDown(true); h.remove(stream.Delivery{Sequence: 2}) }, 0},
+			{"the sink is back", func() { h.setDown(false) }, 2},
+		} {
+			step.do()
+			synctest.Wait()
+			got := 0
+			select {
+			case got = <-found:
+			default:
+			}
+			if got != step.want {
+				t.Errorf("%s: room for %d, want %d", step.what, got, step.want)
+			}
+		}
+	})
 }

@@ -48,7 +48,7 @@ func TestABatchIsWrittenWhenItsTimeIsUp(t *testing.T) {
 
 func TestASinkThatPanicsAtOneRecordTakesTheOthers(t *testing.T) {
 	t.Parallel()
-	s := &recorder{answer: func(_ context.Context, batch []record.Record) error {
+	s := &recorder{size: 4, wait: time.Hour, answer: func(_ context.Context, batch []record.Record) error {
 		for _, one := range batch {
 			if one.Key == "2" {
 				panic("its name is 王小明")
@@ -60,7 +60,7 @@ func TestASinkThatPanicsAtOneRecordTakesTheOthers(t *testing.T) {
 	r := runScript(t, s, l, delivery(t, 1, 1), delivery(t, 2, 1), delivery(t, 3, 1), delivery(t, 4, 1))
 	until(t, "three are written", func() bool { n, _ := s.count(); return n == 3 && r.Stats().Retried == 1 })
 	r.stop(t)
-	if s.written[2] != 0 || l.count() != 0 {
+	if len(s.batches[0]) != 4 || s.written[2] != 0 || l.count() != 0 {
 		t.Errorf("written %v, %d dead letters; want all but the second, which comes again", s.written, l.count())
 	}
 }
