@@ -26,9 +26,11 @@ import (
 const (
 	// closePatience is how long the sink may take to close.
 	closePatience = 5 * time.Second
-	// unsettledAfter times LOADER_MAX_ATTEMPTS deliveries without a verdict are one too many: then the loaders that were given the message
-	// died of it. It is more than once, because loaders also die, or are stopped before a sink that is down, for other reasons.
+	// unsettledAfter times LOADER_MAX_ATTEMPTS deliveries without a verdict, but leastUnsettled at least, are all that a message gets: then the
+	// loaders that were given it died of it. It is more than once, because loaders also die, or are stopped before a sink that is down, for
+	// other reasons, however few attempts the operator grants.
 	unsettledAfter = 2
+	leastUnsettled = 20
 	// notes is how often a delivery is said to be in progress within AckWait: two may get lost.
 	notes = 3
 )
@@ -114,12 +116,14 @@ func New(deps Deps, cfg Config) (*Loader, error) {
 
 // Run loads until intake ends, finishes what it has in hand, closes the sink and returns nil. When work ends first it drops the rest,
 // unacknowledged, for the next loader. It returns an error that no waiting cures: what the consumer returns, or a
-// *stream.PermissionError of the dead letters.
+// *stream.PermissionError of the dead letters; what it has in hand then gets no longer than Grace.
 func (l *Loader) Run(intake, work context.Context) error {
 	intake, fail := context.WithCancelCause(intake)
 	defer fail(nil)
 	aside, stop := context.WithCancel(context.WithoutCancel(work))
 	defer stop()
+	work, drop := context.WithCancel(work)
+	defer drop()
 	drained := make(chan struct{})
 
 	var working, helping, keeping sync.WaitGroup
@@ -140,15 +144,27 @@ func (l *Loader) Run(intake, work context.Context) error {
 		}
 	})
 	close(drained)
+	if err != nil || deniedBy(intake) != nil {
+		defer time.AfterFunc(Grace, drop).Stop() // nobody asked it to stop, so nobody else bounds it before a sink that is down
+	}
 	working.Wait()
 	close(l.rejected)
 	keeping.Wait()
 	stop()
 	helping.Wait()
-	if cause := context.Cause(intake); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
-		err = cause
+	if err == nil {
+		err = deniedBy(intake)
 	}
 	return errors.Join(err, l.closeSink(work))
+}
+
+// deniedBy is what ended intake when that was a missing right.
+func deniedBy(intake context.Context) error {
+	cause := context.Cause(intake)
+	if _, denied := errors.AsType[*stream.PermissionError](cause); denied {
+		return cause //nolint:wrapcheck // keep worded it
+	}
+	return nil
 }
 
 // keyHash tells keys apart.

@@ -17,7 +17,7 @@ import (
 const (
 	// keepers is how many dead letters are stored at once. Storing one takes a round trip and an fsync, for which no worker waits.
 	keepers = 4
-	// keepAgain is when a delivery comes again whose dead letter could not be stored.
+	// keepAgain is when a delivery comes again, at the soonest, whose dead letter could not be stored.
 	keepAgain = 30 * time.Second
 )
 
@@ -79,8 +79,12 @@ func (l *Loader) keep(work context.Context, r rejection, fail context.CancelCaus
 		if _, denied := errors.AsType[*stream.PermissionError](err); denied {
 			fail(fmt.Errorf("keep a dead letter: %w", err))
 		}
-		l.log(r.Delivery).WithError(err).WithField(logging.Wait, keepAgain.String()).Warn("dead letter not kept; the record comes again")
-		return r.NakWithDelay(keepAgain)
+		if work.Err() != nil {
+			return err // it was cut off
+		}
+		wait := max(keepAgain, delay(r.Attempt))
+		l.log(r.Delivery).WithError(err).WithField(logging.Wait, wait.String()).Warn("dead letter not kept; the record comes again")
+		return r.NakWithDelay(withJitter(wait))
 	}
 	l.suspects.forget(r.Delivery)
 	l.metrics.rejected.Add(1)

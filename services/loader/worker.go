@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// readAgain is when a delivery comes again whose large row could not be fetched.
+	// readAgain is when a delivery comes again, at the soonest, whose large row could not be fetched.
 	readAgain = 5 * time.Second
 	// maxPause bounds the wait between two tries of a sink that is down: 1 s, 2 s, 4 s, 8 s, 16 s, 30 s, and 30 s from there on, unless
 	// the sink asks for more.
@@ -94,7 +94,7 @@ func (w *worker) read(work context.Context, batch []stream.Delivery) []stream.De
 	readable := batch[:0]
 	for _, d := range batch {
 		var err error
-		if d.Attempt > unsettledAfter*w.cfg.MaxAttempts {
+		if d.Attempt > max(unsettledAfter*w.cfg.MaxAttempts, leastUnsettled) {
 			d.Err = errUnsettled
 		} else if !w.deps.Sink.Batch().Unread {
 			d, err = d.Read(work)
@@ -103,7 +103,7 @@ func (w *worker) read(work context.Context, batch []stream.Delivery) []stream.De
 		case err != nil && work.Err() != nil: // cut off
 		case err != nil:
 			w.log(d).WithError(err).Warn("record not read; it comes again")
-			w.settle(d, verdict{action: retry, after: readAgain})
+			w.settle(d, verdict{action: retry, after: max(readAgain, delay(d.Attempt))})
 		case d.Err != nil:
 			w.settle(d, judgeUnread(d.Err, d.Attempt, w.cfg.MaxAttempts))
 		default:

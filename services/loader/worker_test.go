@@ -3,6 +3,7 @@ package loader_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -67,12 +68,20 @@ func TestASinkThatPanicsAtOneRecordTakesTheOthers(t *testing.T) {
 
 func TestADeliveryThatNobodySettledIsKeptUnread(t *testing.T) {
 	t.Parallel()
-	s, l := &recorder{}, &letters{}
-	r := runScript(t, s, l, delivery(t, 1, 20), delivery(t, 2, 21))
-	until(t, "one is written and one is kept", func() bool { n, _ := s.count(); return n == 1 && l.count() == 1 })
-	r.stop(t)
-	if s.written[1] != 1 || !slices.Equal(l.kept, []string{"unsettled"}) {
-		t.Errorf("written %v, kept as %v; want the twentieth delivery written, the twenty-first unsettled", s.written, l.kept)
+	for attempts, last := range map[int]int{1: 20, 10: 20, 11: 22} {
+		t.Run(fmt.Sprintf("%d attempts", attempts), func(t *testing.T) {
+			t.Parallel()
+			s, l := &recorder{}, &letters{}
+			r := run(t, loader.Deps{
+				Consumer: script{delivery(t, 1, last), delivery(t, 2, last+1)}, DeadLetters: l, Sink: s, Lag: noLag, Log: quiet(),
+				Registerer: prometheus.NewRegistry(),
+			}, func(c *loader.Config) { c.MaxAttempts = attempts })
+			until(t, "one is written and one is kept", func() bool { n, _ := s.count(); return n == 1 && l.count() == 1 })
+			r.stop(t)
+			if s.written[1] != 1 || !slices.Equal(l.kept, []string{"unsettled"}) {
+				t.Errorf("written %v, kept as %v; want delivery %d written, the one after it unsettled", s.written, l.kept, last)
+			}
+		})
 	}
 }
 
