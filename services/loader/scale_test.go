@@ -87,7 +87,7 @@ func TestAnyNumberOfLoadersEndsWithTheNewestVersions(t *testing.T) {
 	t.Logf("seed %d", seed)
 	f := &fleet{
 		path: path, random: rand.New(rand.NewPCG(seed, 1)),
-		env: []string{"NATS_URL=" + b.server.URL(), "LOADER_SINK=postgres", "LOADER_POSTGRES_URL=" + url, "LOADER_WORKERS=4", "LOG_LEVEL=error"},
+		env: []string{"NATS_URL=" + b.server.URL(), "LOADER_SINK=postgres", "LOADER_POSTGRES_URL=" + url, "LOADER_WORKERS=4"},
 	}
 	f.scale(t, 1)
 	until(t, "the tables are there", func() bool {
