@@ -34,7 +34,7 @@ type Delivery struct {
 	Pending uint64
 	// Published is when the server stored the record.
 	Published time.Time
-	// Size is the length of the message's body in bytes.
+	// Size is about how many bytes the record takes: the message's body, or a guess for one that is compressed or kept as an object.
 	Size int
 
 	consumer string
@@ -59,10 +59,27 @@ func (c *Conn) newDelivery(m jetstream.Msg, meta *jetstream.MsgMetadata) Deliver
 		Attempt:   int(meta.NumDelivered), //nolint:gosec // a count of deliveries
 		Pending:   meta.NumPending,
 		Published: meta.Timestamp.UTC(),
-		Size:      len(m.Data()),
+		Size:      size(m),
 		consumer:  meta.Consumer,
 		conn:      c,
 		msg:       m,
+	}
+}
+
+const (
+	// expansion is how much larger than its compressed form JSON is taken to be, and objectSize what an object is taken to hold.
+	expansion  = 8
+	objectSize = 8 << 20
+)
+
+func size(m jetstream.Msg) int {
+	switch h := m.Headers(); {
+	case h.Get(HeaderObject) != "":
+		return objectSize
+	case h.Get(HeaderEncoding) != "":
+		return expansion * len(m.Data())
+	default:
+		return len(m.Data())
 	}
 }
 

@@ -154,6 +154,7 @@ func provisionConsumer(ctx context.Context, c *Conn, _ Limits) ([]string, error)
 	next.FilterSubject, next.FilterSubjects, next.DeliverPolicy, next.AckPolicy = want.FilterSubject, nil, want.DeliverPolicy, want.AckPolicy
 	next.AckWait, next.MaxDeliver, next.MaxAckPending, next.BackOff = want.AckWait, want.MaxDeliver, want.MaxAckPending, nil
 	next.HeadersOnly = false
+	next.MaxRequestBatch, next.MaxRequestExpires, next.MaxRequestMaxBytes = 0, 0, 0 // any of them would refuse our pulls
 	_, err = c.js.UpdateConsumer(ctx, Stream, next)
 	if err == nil && k.CachedInfo().Paused {
 		_, err = c.js.ResumeConsumer(ctx, Stream, LiveConsumer) // an update does not

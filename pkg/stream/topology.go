@@ -170,11 +170,14 @@ func consumerContract(c jetstream.ConsumerConfig, paused bool) []setting {
 		{"max_deliver", c.MaxDeliver},
 		{"headers_only", c.HeadersOnly},
 		{"backoff", fmt.Sprint(c.BackOff)},
+		{"max_batch", c.MaxRequestBatch},
+		{"max_expires", c.MaxRequestExpires.String()},
+		{"max_bytes", c.MaxRequestMaxBytes},
 		{"paused", paused},
 	}
 }
 
-// consumerTuning are the settings of a consumer that loaders follow, whatever they are.
+// consumerTuning are the settings of a consumer that loaders follow, whatever they are; provision sets them back.
 func consumerTuning(c jetstream.ConsumerConfig) []setting {
 	return []setting{
 		{"ack_wait", c.AckWait.String()},

@@ -104,6 +104,7 @@ func TestWhatAnOperatorChangedIsNamedAndRepaired(t *testing.T) {
 	cfg := k.CachedInfo().Config
 	cfg.MaxDeliver, cfg.AckWait, cfg.BackOff = 5, time.Minute, []time.Duration{time.Minute}
 	cfg.HeadersOnly, cfg.FilterSubject = true, "jst.record.sales-out.>"
+	cfg.MaxRequestExpires = time.Second
 	if _, err := js.UpdateConsumer(t.Context(), stream.Stream, cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestWhatAnOperatorChangedIsNamedAndRepaired(t *testing.T) {
 		"discard is DiscardOld, not DiscardNew", "allow_atomic is false, not true", "allow_direct is true, not false",
 		"max_deliver is 5, not -1",
 		"max_msgs is 1000, not -1", "max_msgs_per_subject is 1, not -1", "max_msg_size is 1048576, not -1",
-		"subject_transform is true, not false", "number of sources is 1, not 0", "headers_only is true, not false",
+		"subject_transform is true, not false", "number of sources is 1, not 0", "headers_only is true, not false", "max_expires is 1s, not 0s",
 		"backoff is [1m0s], not []", "filter_subject is jst.record.sales-out.>, not jst.record.>", "paused is true, not false",
 	} {
 		if found == nil || !strings.Contains(found.Error(), want) {

@@ -42,10 +42,13 @@ func (w *worker) queued() (stream.Delivery, bool) {
 	}
 }
 
+// batchBytes bounds the rows of one batch, which are decoded together, so that large orders do not fill the memory; one may be larger.
+const batchBytes = 8 << 20
+
 // batch adds to first what is queued, and what comes while the sink likes to wait, as much as it takes, and puts it into the stream's
 // order.
 func (w *worker) batch(work context.Context, first stream.Delivery) []stream.Delivery {
-	batch, want := []stream.Delivery{first}, w.deps.Sink.Batch()
+	batch, want, size := []stream.Delivery{first}, w.deps.Sink.Batch(), first.Size
 	late := time.NewTimer(want.Wait)
 	defer late.Stop()
 	for alone := w.suspects.alone(first); !alone && len(batch) < want.Records; {
@@ -56,7 +59,7 @@ func (w *worker) batch(work context.Context, first stream.Delivery) []stream.Del
 		if !ok {
 			break
 		}
-		if w.suspects.alone(d) {
+		if size += d.Size; size > batchBytes || w.suspects.alone(d) {
 			w.next = &d
 			break
 		}

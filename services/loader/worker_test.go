@@ -39,6 +39,24 @@ func TestABatchWaitsForOthersAsLongAsTheSinkLikes(t *testing.T) {
 	}
 }
 
+func TestABatchHoldsNoMoreThanEightMebibytes(t *testing.T) {
+	t.Parallel()
+	var all script
+	for key := range 5 {
+		d := delivery(t, key+1, 1)
+		d.Size = 3 << 20
+		all = append(all, d)
+	}
+	all[4].Size = 20 << 20
+	s := &recorder{wait: time.Hour}
+	r := runScript(t, s, &letters{}, all...)
+	until(t, "four are written", func() bool { n, _ := s.count(); return n == 4 })
+	r.stop(t)
+	if want := [][]uint64{{1, 2}, {3, 4}, {5}}; !slices.EqualFunc(s.batches, want, slices.Equal) {
+		t.Errorf("batches %v, want %v", s.batches, want)
+	}
+}
+
 func TestABatchIsWrittenWhenItsTimeIsUp(t *testing.T) {
 	t.Parallel()
 	s := &recorder{size: 3, wait: time.Millisecond}
