@@ -131,11 +131,13 @@ func (w *worker) write(work context.Context, batch []stream.Delivery) []error {
 	partly, isPartly := errors.AsType[*sink.BatchError](err)
 	switch {
 	case err == nil:
-	case isPartly:
+	case isPartly && names(partly, len(batch)):
 		for i, cause := range partly.Failed {
-			if i >= 0 && i < len(errs) {
-				errs[i] = cause
-			}
+			errs[i] = cause
+		}
+	case isPartly:
+		for i := range errs {
+			errs[i] = errMisnamed
 		}
 	case (errors.Is(err, sink.ErrRejected) || errors.Is(err, errPanicked)) && len(batch) > 1:
 		// One of them, but which? Each alone tells.
@@ -148,6 +150,22 @@ func (w *worker) write(work context.Context, batch []stream.Delivery) []error {
 		}
 	}
 	return errs
+}
+
+// errMisnamed means that the sink failed at some of a batch and does not say at which: none may be taken for stored.
+var errMisnamed = errors.New("the sink names a failed record that is none of the batch, or no cause; report it")
+
+// names reports whether a BatchError tells which of n records failed, and why.
+func names(partly *sink.BatchError, n int) bool {
+	if partly == nil || len(partly.Failed) == 0 {
+		return false
+	}
+	for i, cause := range partly.Failed {
+		if i < 0 || i >= n || cause == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // errPanicked means that the sink has a fault.

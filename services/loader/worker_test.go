@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"juliu/pkg/record"
+	"juliu/pkg/sink"
 	"juliu/pkg/stream"
 	"juliu/services/loader"
 )
@@ -166,5 +167,29 @@ func TestARecordThatFailedTwiceHereIsWrittenAlone(t *testing.T) {
 	r.stop(t)
 	if want := [][]uint64{{1, 2}, {1, 2}, {1}, {2}}; !slices.EqualFunc(s.batches, want, slices.Equal) {
 		t.Errorf("batches %v, want %v", s.batches, want)
+	}
+}
+
+func TestABatchErrorThatNamesNoRecordOfTheBatchAcknowledgesNone(t *testing.T) {
+	t.Parallel()
+	no := errors.New("no")
+	for name, answer := range map[string]*sink.BatchError{
+		"an index behind the batch":  {Failed: map[int]error{2: no}},
+		"an index before it":         {Failed: map[int]error{-1: no}},
+		"one that is and one is not": {Failed: map[int]error{0: no, 2: no}},
+		"a record without a cause":   {Failed: map[int]error{0: nil}},
+		"no record":                  {},
+		"no error at all":            nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &recorder{size: 2, wait: time.Hour, answer: func(context.Context, []record.Record) error { return answer }}
+			r := runScript(t, s, &letters{}, delivery(t, 1, 1), delivery(t, 2, 1))
+			until(t, "both are settled", func() bool { return r.Stats().Written+r.Stats().Retried == 2 })
+			r.stop(t)
+			if got := r.Stats(); got != (loader.Stats{Retried: 2}) {
+				t.Errorf("stats %+v, want both to come again", got)
+			}
+		})
 	}
 }
