@@ -63,7 +63,7 @@ func (k *Consumer) Run(intake, work context.Context, room func(context.Context) 
 			return k.end(call)
 		}
 		err := k.pull(call, n, handle)
-		if end := k.judge(err); end != nil {
+		if end := k.judge(call, err); end != nil {
 			return end
 		}
 		if err != nil {
@@ -106,16 +106,32 @@ func (k *Consumer) end(call context.Context) error {
 }
 
 // judge returns the error of Run for what does not pass by itself.
-func (k *Consumer) judge(err error) error {
+func (k *Consumer) judge(call context.Context, err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerDeleted), errors.Is(err, jetstream.ErrConsumerNotFound):
-		return &TopologyError{Differences: []string{"consumer " + k.durable + " was deleted"}}
+		return k.deleted()
 	case errors.Is(err, jetstream.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionClosed):
 		return &ConnectError{Server: k.conn.server, Cause: k.conn.lastError(err), Remedy: remedyAuth, Code: 2}
 	case errors.Is(err, jetstream.ErrBadRequest):
 		return fmt.Errorf("consume from %s: %w", k.durable, err)
+	case errors.Is(err, nats.ErrNoResponders):
+		// Nobody leads the consumer for now, or it was deleted while nothing was pulled.
+		if _, gone := errors.AsType[*TopologyError](k.look(call)); gone {
+			return k.deleted()
+		}
 	}
 	return nil
+}
+
+// look asks whether the durable is there.
+func (k *Consumer) look(call context.Context) error {
+	_, err := k.conn.consumer(call, k.durable)
+	return err
+}
+
+// deleted is the error of Run for a durable that is gone.
+func (k *Consumer) deleted() error {
+	return &TopologyError{Differences: []string{"consumer " + k.durable + " was deleted"}}
 }
 
 // deliver hands a message over.

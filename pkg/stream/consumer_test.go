@@ -323,6 +323,30 @@ func TestADeletedConsumerEndsRun(t *testing.T) {
 	}
 }
 
+func TestAConsumerThatWasDeletedWhileNothingWasPulledEndsRun(t *testing.T) {
+	t.Parallel()
+	server, conn := setup(t)
+	k := openConsumer(t, conn)
+	js := raw(t, server)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var once sync.Once
+	err := k.Run(ctx, ctx, func(ctx context.Context) int {
+		once.Do(func() {
+			if err := js.DeleteConsumer(ctx, stream.Stream, stream.LiveConsumer); err != nil {
+				t.Error(err)
+			}
+		})
+		if ctx.Err() != nil {
+			return 0
+		}
+		return 10
+	}, func(stream.Delivery) {})
+	if _, ok := errors.AsType[*stream.TopologyError](err); !ok {
+		t.Errorf("got %v, want a TopologyError", err)
+	}
+}
+
 func TestWhatFailsWithoutAConnectionIsNotSentLater(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
