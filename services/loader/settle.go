@@ -82,6 +82,7 @@ func (l *Loader) keep(work context.Context, r rejection, fail context.CancelCaus
 		if work.Err() != nil {
 			return err // it was cut off
 		}
+		l.suspects.note(r.Delivery) // it comes again for want of dead letters, not because it ended a loader
 		wait := max(keepAgain, delay(r.Attempt))
 		l.log(r.Delivery).WithError(err).WithField(logging.Wait, wait.String()).Warn("dead letter not kept; the record comes again")
 		return r.NakWithDelay(withJitter(wait))

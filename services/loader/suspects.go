@@ -42,6 +42,13 @@ func (s *suspects) forget(d stream.Delivery) {
 	delete(s.failed, d.Sequence)
 }
 
+// lived reports whether this process has seen the delivery fail: then it did not end the loaders that were given it.
+func (s *suspects) lived(d stream.Delivery) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed[d.Sequence] > 0
+}
+
 // alone reports whether a delivery must be written alone.
 func (s *suspects) alone(d stream.Delivery) bool {
 	s.mu.Lock()

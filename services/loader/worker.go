@@ -94,7 +94,7 @@ func (w *worker) read(work context.Context, batch []stream.Delivery) []stream.De
 	readable := batch[:0]
 	for _, d := range batch {
 		var err error
-		if d.Attempt > max(unsettledAfter*w.cfg.MaxAttempts, leastUnsettled) {
+		if d.Attempt > max(unsettledAfter*w.cfg.MaxAttempts, leastUnsettled) && !w.suspects.lived(d) {
 			d.Err = errUnsettled
 		} else if !w.deps.Sink.Batch().Unread {
 			d, err = d.Read(work)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,4 +193,74 @@ func TestABatchErrorThatNamesNoRecordOfTheBatchAcknowledgesNone(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFewAttemptsDoNotMakeStopsDeadLetters(t *testing.T) {
+	t.Parallel()
+	s, l := &recorder{}, &letters{}
+	r := run(t, loader.Deps{
+		Consumer: script{delivery(t, 1, 3), delivery(t, 2, 20), delivery(t, 3, 21)}, DeadLetters: l, Sink: s, Lag: noLag, Log: quiet(),
+		Registerer: prometheus.NewRegistry(),
+	}, func(c *loader.Config) { c.Workers, c.MaxAttempts = 1, 1 })
+	until(t, "two are written and one is kept", func() bool { n, _ := s.count(); return n == 2 && l.count() == 1 })
+	r.stop(t)
+	if s.written[3] != 0 || !slices.Equal(l.kept, []string{"unsettled"}) {
+		t.Errorf("written %v, kept as %v; want the twenty-first delivery unsettled", s.written, l.kept)
+	}
+}
+
+func TestWhatComesAgainForWantOfDeadLettersIsNotUnsettled(t *testing.T) {
+	t.Parallel()
+	s := &recorder{answer: func(context.Context, []record.Record) error { return sink.ErrRejected }}
+	l := &letters{err: errors.New("stream full")}
+	var tries atomic.Uint64
+	r := run(t, loader.Deps{
+		Consumer: insisting{delivery(t, 1, 20), delivery(t, 1, 21)}, Sink: s, Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
+		DeadLetters: keeper{letters: l, before: func() {
+			if tries.Add(1) == 2 {
+				l.mu.Lock()
+				l.err = nil
+				l.mu.Unlock()
+			}
+		}},
+	})
+	until(t, "it is kept", func() bool { return l.count() > 0 })
+	r.stop(t)
+	if l.kept[0] != "rejected" {
+		t.Errorf("kept as %v, want rejected", l.kept)
+	}
+}
+
+// insisting hands over the first delivery once, and the second again and again.
+type insisting struct{ first, second stream.Delivery }
+
+// AckWait is that of the live consumer.
+func (insisting) AckWait() time.Duration { return 30 * time.Second }
+
+// Run hands over the deliveries.
+func (i insisting) Run(intake, _ context.Context, _ func(context.Context) int, handle func(stream.Delivery)) error {
+	handle(i.first)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-intake.Done():
+			return nil
+		case <-tick.C:
+			handle(i.second)
+		}
+	}
+}
+
+// keeper does something before it keeps.
+type keeper struct {
+	*letters
+
+	before func()
+}
+
+// KeepDelivery keeps.
+func (k keeper) KeepDelivery(ctx context.Context, d stream.Delivery, reason, class string) error {
+	k.before()
+	return k.letters.KeepDelivery(ctx, d, reason, class)
 }
