@@ -40,7 +40,7 @@ func newHeld(limit int) *held {
 }
 
 // room waits until there is room worth a pull, and returns how much; 0 when ctx ends first. While the sink is down there is none, unless
-// nothing is left in hand that could show that the sink is back.
+// little is left in hand that could show that the sink is back: it may be down for just that.
 func (h *held) room(ctx context.Context) int {
 	for ctx.Err() == nil {
 		if free := h.free(); free >= h.limit/4 {
@@ -57,7 +57,7 @@ func (h *held) room(ctx context.Context) int {
 func (h *held) free() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.bytes >= heldBytes || h.down && len(h.deliveries) > 0 {
+	if h.bytes >= heldBytes || h.down && len(h.deliveries) >= h.limit/4 {
 		return 0
 	}
 	return h.limit - len(h.deliveries)

@@ -201,6 +201,24 @@ func TestAnOutageOfSomeRecordsHoldsThoseAlone(t *testing.T) {
 	}
 }
 
+func TestARecordThatTheSinkIsNeverWellEnoughForHoldsNoOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const stored = 3000
+	s := &recorder{size: 1, answer: refuse("5", &sink.UnavailableError{Cause: errors.New("HTTP 503")})}
+	b.store(t, orders(t, stored)...)
+	r := b.start(t, s)
+	until(t, "all others are written", func() bool { n, _ := s.count(); return n == stored-1 })
+	for key := stored; r.Stats().Retried == 0; key++ { // orders go on coming, which shows that it is that one's fault
+		b.store(t, order(t, key+1, 1))
+		until(t, "it is written", func() bool { n, _ := s.count(); return n == key })
+	}
+	r.work()
+	if stats := r.Stats(); stats.Retried != 1 || stats.Rejected != 0 {
+		t.Errorf("stats %+v, want 1 retried", stats)
+	}
+}
+
 func TestStoppingFinishesWhatIsInHandAndTheNextLoaderTakesTheRest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/stream"
 )
 
 // outage tells the operator once when the sink goes down and once when it is back, however many workers find it so, stops the
@@ -19,6 +21,47 @@ type outage struct {
 	mu sync.Mutex
 	// back is closed when the sink is back; nil while it is not down.
 	back chan struct{}
+	// taken counts what the sink took or looked at.
+	taken uint64
+	// refused are the deliveries in hand that the sink was too unwell for.
+	refused map[uint64]refusal
+}
+
+// refusal is what tells a sink that is down from one that is never well enough for one record.
+type refusal struct {
+	// taken is that of the outage at the last refusal.
+	taken uint64
+	// spared is how often the sink had taken others since the refusal before.
+	spared int
+}
+
+// refuse notes that the sink was too unwell for a delivery, and returns how often it was so although it took others meanwhile.
+func (o *outage) refuse(d stream.Delivery) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.refused == nil {
+		o.refused = map[uint64]refusal{}
+	}
+	last, again := o.refused[d.Sequence]
+	if again && o.taken > last.taken {
+		last.spared++
+	}
+	o.refused[d.Sequence] = refusal{o.taken, last.spared}
+	return last.spared
+}
+
+// spared is what refuse returned last.
+func (o *outage) spared(d stream.Delivery) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.refused[d.Sequence].spared
+}
+
+// forget is for a delivery that is settled.
+func (o *outage) forget(d stream.Delivery) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.refused, d.Sequence)
 }
 
 // begin notes that the sink is down.
@@ -38,6 +81,7 @@ func (o *outage) begin(cause error) {
 func (o *outage) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.taken++
 	if o.back == nil {
 		return
 	}

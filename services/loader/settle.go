@@ -57,6 +57,7 @@ func (l *Loader) settled(d stream.Delivery, err error) {
 	if err != nil {
 		l.log(d).WithError(err).Debug("delivery not settled; it comes again")
 	}
+	l.outage.forget(d)
 	l.held.remove(d)
 }
 
