@@ -19,8 +19,8 @@ func TestThereIsRoomForWhatALoaderMayHold(t *testing.T) {
 		"all of it at first":                         {want: 100},
 		"the rest":                                   {held: 75, want: 25},
 		"less than a quarter":                        {held: 76, want: 24},
-		"none while the sink is down":                {held: 1, down: true},
-		"for a try when nothing is left in hand":     {down: true, want: 100},
+		"none while the sink is down":                {held: 25, down: true},
+		"for a try when little is left in hand":      {held: 24, down: true, want: 76},
 		"none when the rows take too much memory":    {held: 2, bytes: heldBytes / 2},
 		"some when the rows take as much as allowed": {held: 2, bytes: heldBytes/2 - 1, want: 98},
 	} {
