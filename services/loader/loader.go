@@ -144,6 +144,9 @@ func (l *Loader) Run(intake, work context.Context) error {
 		}
 	})
 	close(drained)
+	if _, gone := errors.AsType[*stream.TopologyError](err); gone {
+		drop() // in a consumer made anew another message may have the number of one that is in hand
+	}
 	if err != nil || deniedBy(intake) != nil {
 		defer time.AfterFunc(Grace, drop).Stop() // nobody asked it to stop, so nobody else bounds it before a sink that is down
 	}
