@@ -21,40 +21,31 @@ type outage struct {
 	mu sync.Mutex
 	// back is closed when the sink is back; nil while it is not down.
 	back chan struct{}
-	// taken counts what the sink took or looked at.
-	taken uint64
-	// refused are the deliveries in hand that the sink was too unwell for.
-	refused map[uint64]refusal
+	// writes counts the writes begun, taken is the last begun of those that the sink took.
+	writes, taken uint64
+	// refused is what writes was when the sink was last too unwell for a delivery in hand.
+	refused map[uint64]uint64
 }
 
-// refusal is what tells a sink that is down from one that is never well enough for one record.
-type refusal struct {
-	// taken is that of the outage at the last refusal.
-	taken uint64
-	// spared is how often the sink had taken others since the refusal before.
-	spared int
+// enter notes that a write begins, and returns its number.
+func (o *outage) enter() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.writes++
+	return o.writes
 }
 
-// refuse notes that the sink was too unwell for a delivery, and returns how often it was so although it took others meanwhile.
-func (o *outage) refuse(d stream.Delivery) int {
+// refuse notes that the sink was too unwell for a delivery, and reports whether it was so before and took others in writes begun since:
+// then it is not the sink that fails. A write that was on its way when the sink went down shows nothing.
+func (o *outage) refuse(d stream.Delivery) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.refused == nil {
-		o.refused = map[uint64]refusal{}
+		o.refused = map[uint64]uint64{}
 	}
-	last, again := o.refused[d.Sequence]
-	if again && o.taken > last.taken {
-		last.spared++
-	}
-	o.refused[d.Sequence] = refusal{o.taken, last.spared}
-	return last.spared
-}
-
-// spared is what refuse returned last.
-func (o *outage) spared(d stream.Delivery) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.refused[d.Sequence].spared
+	before, again := o.refused[d.Sequence]
+	o.refused[d.Sequence] = o.writes
+	return again && o.taken > before
 }
 
 // forget is for a delivery that is settled.
@@ -77,11 +68,11 @@ func (o *outage) begin(cause error) {
 	o.log.WithError(cause).Warn("sink unavailable; loading pauses until it is back")
 }
 
-// end notes that the sink has taken something, or at least looked at it.
-func (o *outage) end() {
+// end notes that the sink has taken something of a write, or at least looked at it.
+func (o *outage) end(write uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.taken++
+	o.taken = max(o.taken, write)
 	if o.back == nil {
 		return
 	}

@@ -1,55 +1,38 @@
 package loader
 
 import (
-	"context"
 	"errors"
+	"io"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	logrustest "github.com/sirupsen/logrus/hooks/test"
+	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/stream"
 )
 
-func TestARestIsNeverShorterThanTheSinkAsks(t *testing.T) {
+func TestOnlyASinkThatTakesOthersIsNotDown(t *testing.T) {
 	t.Parallel()
-	const least, most = time.Second, 30 * time.Second
-	for name, test := range map[string]struct {
-		back, ended time.Duration // 0 is never
-		up          bool
-		want        time.Duration
-	}{
-		"the sink stays down":               {want: most},
-		"the sink is back soon":             {back: time.Millisecond, want: least},
-		"the sink is back later":            {back: 5 * time.Second, want: 5 * time.Second},
-		"the sink is back before the rest":  {up: true, want: most},
-		"work ends soon":                    {ended: time.Millisecond, want: time.Millisecond},
-		"work ends later":                   {ended: 5 * time.Second, want: 5 * time.Second},
-		"work ends before the sink is back": {ended: 5 * time.Second, back: 6 * time.Second, want: 5 * time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				log, _ := logrustest.NewNullLogger()
-				o := &outage{log: log, gauge: prometheus.NewGauge(prometheus.GaugeOpts{}), held: newHeld(1)}
-				o.begin(errors.New("down"))
-				if test.up {
-					o.end()
-				}
-				if test.back > 0 {
-					defer time.AfterFunc(test.back, o.end).Stop()
-				}
-				work, end := context.WithCancel(t.Context())
-				defer end()
-				if test.ended > 0 {
-					defer time.AfterFunc(test.ended, end).Stop()
-				}
-				began := time.Now()
-				o.rest(work, least, most)
-				if got := time.Since(began); got != test.want {
-					t.Errorf("rested %v, want %v", got, test.want)
-				}
-			})
-		})
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	o := &outage{log: log, gauge: prometheus.NewGauge(prometheus.GaugeOpts{Name: "down"}), held: newHeld(4)}
+	one, other := stream.Delivery{Sequence: 1}, stream.Delivery{Sequence: 2}
+	refuse := func(what string, d stream.Delivery, want bool) {
+		t.Helper()
+		if got := o.refuse(d); got != want {
+			t.Errorf("%s: the record's fault %t, want %t", what, got, want)
+		}
+		o.begin(errors.New("down"))
 	}
+	onItsWay := o.enter()
+	refuse("the first time", one, false)
+	o.end(onItsWay)
+	refuse("after a write that was on its way when the sink went down", one, false)
+	refuse("after none", one, false)
+	o.end(o.enter())
+	refuse("of another record, for the first time", other, false)
+	refuse("after a write begun meanwhile", one, true)
+	o.forget(one)
+	o.end(o.enter())
+	refuse("after it was settled and came again", one, false)
 }

@@ -20,11 +20,6 @@ const (
 	// maxPause bounds the wait between two tries of a sink that is down: 1 s, 2 s, 4 s, 8 s, 16 s, 30 s, and 30 s from there on, unless
 	// the sink asks for more.
 	maxPause = 30 * time.Second
-	// lets is how often the sink must be too unwell for a record, though it took others meanwhile, until the record lets those of its worker
-	// pass. In an outage of the sink nobody passes, and the versions of a key stay in their order.
-	lets = 2
-	// ownFault is how often, until it is the record that fails, and not the sink.
-	ownFault = 20
 )
 
 // worker writes the deliveries of its share of the keys, one batch at a time.
@@ -49,8 +44,7 @@ func (w *worker) run(work context.Context) {
 	}
 }
 
-// load writes the batch and settles each delivery of it. While the sink is down it waits and writes again what is left, until work ends, or
-// until it turns out that the sink takes others: then those that are queued go first.
+// load writes the batch and settles each delivery of it. While the sink is down it waits and writes again what is left, until work ends.
 func (w *worker) load(work context.Context, batch []stream.Delivery) {
 	batch = w.read(work, batch)
 	for tries := 1; len(batch) > 0; tries++ {
@@ -60,23 +54,9 @@ func (w *worker) load(work context.Context, batch []stream.Delivery) {
 		}
 		if len(left) > 0 {
 			w.outage.rest(work, max(wait, minDelay), max(wait, withJitter(min(minDelay<<min(tries-1, 10), maxPause))))
-			if w.stepBack(left) {
-				return
-			}
 		}
 		batch = left
 	}
-}
-
-// stepBack puts what is left behind what is queued, when the sink takes others.
-func (w *worker) stepBack(left []stream.Delivery) bool {
-	if len(w.queue) == 0 && w.next == nil || w.outage.spared(left[0]) < lets {
-		return false
-	}
-	for _, d := range left {
-		w.queue <- d // has room for all that is held
-	}
-	return true
 }
 
 // pass writes the batch once and settles it. It returns what the sink is too unwell for, and how long the sink asked to be left alone.
@@ -87,6 +67,7 @@ func (w *worker) pass(work context.Context, batch []stream.Delivery) ([]stream.D
 		failed  error
 		retried int
 	)
+	number := w.outage.enter()
 	for i, err := range w.write(work, batch) {
 		if err != nil && work.Err() != nil {
 			continue // it was cut off, which says nothing about the record
@@ -94,14 +75,16 @@ func (w *worker) pass(work context.Context, batch []stream.Delivery) ([]stream.D
 		v := judge(err, batch[i].Attempt, w.cfg.MaxAttempts)
 		switch {
 		case v.action != pause:
-			w.outage.end()
-		case w.outage.refuse(batch[i]) < ownFault:
+			w.outage.end(number)
+		case !w.outage.refuse(batch[i]):
 			w.outage.begin(err)
 			left, wait = append(left, batch[i]), max(wait, v.after)
 			continue
-		default:
+		default: // it takes others: it is the record that fails
+			asked := v.after
 			err = errors.New(err.Error() + "; but it takes others")
 			v = judge(err, batch[i].Attempt, w.cfg.MaxAttempts)
+			v.after = max(v.after, asked)
 		}
 		if v.action == retry {
 			failed, retried = err, retried+1
