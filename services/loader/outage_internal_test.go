@@ -15,7 +15,7 @@ func TestOnlyASinkThatTakesOthersIsNotDown(t *testing.T) {
 	t.Parallel()
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	o := &outage{log: log, gauge: prometheus.NewGauge(prometheus.GaugeOpts{Name: "down"}), held: newHeld(4)}
+	o := &outage{log: log, gauge: prometheus.NewGauge(prometheus.GaugeOpts{Name: "down", Help: "Down."}), held: newHeld(4)}
 	one, other := stream.Delivery{Sequence: 1}, stream.Delivery{Sequence: 2}
 	refuse := func(what string, d stream.Delivery, want bool) {
 		t.Helper()
