@@ -33,6 +33,10 @@ const (
 	// HeaderFirst is when the record was stored, and HeaderLast when it was given up, in RFC 3339.
 	HeaderFirst = "Jst-First"
 	HeaderLast  = "Jst-Last"
+	// HeaderAttempt counts how often a record was dead-lettered, from 1; absent means 1.
+	HeaderAttempt = "Jst-Attempt"
+	// HeaderRequeuedFrom is the sequence of the dead letter that a requeued record was, and that its next letter follows.
+	HeaderRequeuedFrom = "Jst-Requeued-From"
 	// HeaderContent is "row" when the body is a row as received, not an Envelope.
 	HeaderContent = "Jst-Content"
 )
@@ -45,31 +49,36 @@ const (
 )
 
 // KeepDelivery copies a delivery, body and headers, to the dead letters and returns nil when the server has stored it. Call Term only
-// then. The same delivery is kept once, however often it is tried within a day, unless its letter was deleted meanwhile.
+// then. The same delivery is kept once, however often it is tried within a day, unless its letter was deleted meanwhile. The letter of a
+// requeued record still says where the record stood first, and counts the attempt.
 func (c *Conn) KeepDelivery(ctx context.Context, d Delivery, reason, class string) error {
 	if d.msg == nil {
 		return fmt.Errorf("dead-letter delivery: %w", errDetached)
 	}
-	m := &nats.Msg{Subject: deadLetterPrefix + strings.TrimPrefix(d.Subject, recordPrefix), Header: nats.Header{}, Data: d.msg.Data()}
-	maps.Copy(m.Header, d.msg.Headers())
-	for name := range m.Header {
-		if strings.HasPrefix(name, "Nats-") {
-			// The server's instructions of the commit, such as the batch, are not for another stream.
-			delete(m.Header, name)
-		}
+	address := strings.TrimSuffix(strings.TrimPrefix(d.Subject, recordPrefix), requeueSuffix)
+	m := &nats.Msg{Subject: deadLetterPrefix + address, Header: ownHeaders(d.msg.Headers()), Data: d.msg.Data()}
+	if m.Header.Get(HeaderRequeuedFrom) == "" {
+		m.Header.Set(HeaderStream, Stream)
+		m.Header.Set(HeaderSubject, d.Subject)
+		m.Header.Set(HeaderSequence, strconv.FormatUint(d.Sequence, 10))
+		m.Header.Set(HeaderFirst, d.Published.Format(time.RFC3339Nano))
 	}
-	m.Header.Set(HeaderStream, Stream)
 	m.Header.Set(HeaderConsumer, d.consumer)
-	m.Header.Set(HeaderSubject, d.Subject)
-	m.Header.Set(HeaderSequence, strconv.FormatUint(d.Sequence, 10))
 	m.Header.Set(HeaderDeliveries, strconv.Itoa(d.Attempt))
-	m.Header.Set(HeaderFirst, d.Published.Format(time.RFC3339Nano))
 	if err := c.renewObject(ctx, m.Header); err != nil {
 		return err
 	}
 	// A stream made anew counts its sequences from the start; the time tells its records from the old ones.
 	id := fmt.Sprintf("dlq/%s/%s/%d/%d", Stream, d.consumer, d.Sequence, d.Published.UnixNano())
 	return c.keep(ctx, m, id, reason, class)
+}
+
+// ownHeaders copies headers but for the server's, such as the batch: those are not for another stream.
+func ownHeaders(h nats.Header) nats.Header {
+	own := nats.Header{}
+	maps.Copy(own, h)
+	maps.DeleteFunc(own, func(name string, _ []string) bool { return strings.HasPrefix(name, "Nats-") })
+	return own
 }
 
 // renewObject stores the object that a dead letter names anew, so that it lives as long as the letter. One that is gone cannot be.
@@ -114,7 +123,7 @@ func (c *Conn) keep(ctx context.Context, m *nats.Msg, id, reason, class string) 
 		return c.explain(ctx, "store dead letter", err)
 	}
 	// The server remembers the id of a letter that was deleted since, too: such a letter is stored anew, without an id.
-	if stands, err := c.letterStands(ctx, ack.Sequence); err != nil || stands {
+	if stands, err := c.stands(ctx, DeadLetterStream, ack.Sequence); err != nil || stands {
 		return err
 	}
 	m.Header.Del(jetstream.MsgIDHeader)
@@ -122,19 +131,25 @@ func (c *Conn) keep(ctx context.Context, m *nats.Msg, id, reason, class string) 
 	return c.explain(ctx, "store dead letter again", err)
 }
 
-// letterStands tells whether a dead letter is still there.
-func (c *Conn) letterStands(ctx context.Context, sequence uint64) (bool, error) {
-	s, err := c.stream(ctx, DeadLetterStream)
+// stands tells whether a message is still there.
+func (c *Conn) stands(ctx context.Context, stream string, sequence uint64) (bool, error) {
+	m, err := c.message(ctx, stream, sequence)
+	return m != nil, err
+}
+
+// message is the message of a sequence; nil when it is not there any more.
+func (c *Conn) message(ctx context.Context, stream string, sequence uint64) (*jetstream.RawStreamMsg, error) {
+	s, err := c.stream(ctx, stream)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	ctx, done := c.calls.ask(ctx, apiPrefix+"STREAM.MSG.GET."+DeadLetterStream)
+	ctx, done := c.calls.ask(ctx, apiPrefix+"STREAM.MSG.GET."+stream)
 	defer done()
-	_, err = s.GetMsg(ctx, sequence)
+	m, err := s.GetMsg(ctx, sequence)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return false, nil
+		return nil, nil //nolint:nilnil // none is an answer
 	}
-	return err == nil, c.explain(ctx, "look up a dead letter", err)
+	return m, c.explain(ctx, fmt.Sprintf("look up message %d of %s", sequence, stream), err)
 }
 
 // oneLine makes a text fit for a header.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
@@ -47,13 +48,8 @@ var errDetached = errors.New("this delivery did not come from a stream")
 
 // newDelivery is a message, unread.
 func (c *Conn) newDelivery(m jetstream.Msg, meta *jetstream.MsgMetadata) Delivery {
-	// jst.record.<resource>.<source>.<shop>.<partition>: an order that moves to another shop stays the same.
-	owner := m.Subject()
-	for range 2 {
-		owner = owner[:max(strings.LastIndexByte(owner, '.'), 0)]
-	}
 	return Delivery{
-		Identity:  owner + "." + m.Headers().Get(HeaderKey),
+		Identity:  owner(m.Subject()) + "." + m.Headers().Get(HeaderKey),
 		Subject:   m.Subject(),
 		Sequence:  meta.Sequence.Stream,
 		Attempt:   int(meta.NumDelivered), //nolint:gosec // a count of deliveries
@@ -83,14 +79,25 @@ func size(m jetstream.Msg) int {
 	}
 }
 
+// owner is the beginning jst.record.<resource>.<source> of a subject: an order that moves to another shop, or is requeued, stays the same.
+func owner(subject string) string {
+	ends := 0
+	return subject[:len(subject)-len(strings.TrimLeftFunc(subject, func(r rune) bool {
+		if r == '.' {
+			ends++
+		}
+		return ends < 4
+	}))]
+}
+
 // Read is the delivery with Record, or with Err when the message cannot be read. Its error means that it may be read later: a large row
 // could not be fetched.
 func (d Delivery) Read(ctx context.Context) (Delivery, error) {
 	if d.msg == nil {
 		return d, nil
 	}
-	d.Record, d.Err = d.conn.readRecord(ctx, d.msg)
-	if d.Err != nil && !errors.Is(d.Err, errUnreadable) && !errors.Is(d.Err, ErrNotYet) {
+	d.Record, d.Err = d.conn.readRecord(ctx, d.msg.Headers(), d.msg.Data())
+	if d.Err != nil && !unreadable(d.Err) {
 		err := d.Err
 		d.Err = nil
 		return d, fmt.Errorf("read delivery %d: %w", d.Sequence, err)
@@ -99,9 +106,12 @@ func (d Delivery) Read(ctx context.Context) (Delivery, error) {
 	return d, nil
 }
 
+// unreadable tells that a message was read and is not, or not yet, a record.
+func unreadable(err error) bool { return errors.Is(err, errUnreadable) || errors.Is(err, ErrNotYet) }
+
 // readRecord is the record in a message, errUnreadable or ErrNotYet. After any other error it may be tried again.
-func (c *Conn) readRecord(ctx context.Context, m jetstream.Msg) (record.Record, error) {
-	body, err := c.body(ctx, m.Headers(), m.Data())
+func (c *Conn) readRecord(ctx context.Context, h nats.Header, data []byte) (record.Record, error) {
+	body, err := c.body(ctx, h, data)
 	if err != nil {
 		return record.Record{}, err
 	}

@@ -74,7 +74,7 @@ func (j *Journal) refuseOrphans(ctx context.Context) error {
 	if j.checkpoint != nil {
 		return nil
 	}
-	last, err := j.server.last(ctx, recordPrefix+Escape(j.resource)+"."+Escape(j.source)+".>")
+	last, err := j.server.last(ctx, recordsOf(j.resource, j.source))
 	if err != nil || last == nil {
 		return err
 	}

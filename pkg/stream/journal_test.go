@@ -365,3 +365,10 @@ func eventually(tb testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+// publishHeaders stores a message without a body.
+func publishHeaders(tb testing.TB, server *embednats.Server, subject string, h nats.Header) error {
+	tb.Helper()
+	_, err := raw(tb, server).PublishMsg(tb.Context(), &nats.Msg{Subject: subject, Header: h})
+	return err
+}

@@ -36,6 +36,9 @@ func Provision(ctx context.Context, c *Conn, l Limits) ([]string, error) {
 		func(ctx context.Context, c *Conn, l Limits) ([]string, error) {
 			return provisionStream(ctx, c, deadLetterStream(l))
 		},
+		func(ctx context.Context, c *Conn, l Limits) ([]string, error) {
+			return provisionStream(ctx, c, auditStream(l))
+		},
 		provisionPayloads,
 		provisionConsumer,
 	}

@@ -10,7 +10,7 @@ import (
 // Snapshot is how the streams and the loaders stand at one moment, for status lines and metrics. Take one every few seconds, not for
 // every record.
 type Snapshot struct {
-	// Records is how many records are stored, Bytes how many bytes they take on disk, with the checkpoints.
+	// Records is how many records are stored, Bytes how many bytes they take on disk, with checkpoints and requeued copies.
 	Records, Bytes uint64
 	// MaxBytes is the stream's limit; 0 means none.
 	MaxBytes uint64
@@ -36,7 +36,11 @@ func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
-	checkpoints, err := c.checkpoints(ctx, s)
+	checkpoints, err := c.count(ctx, s, checkpointPrefix+">")
+	if err != nil {
+		return Snapshot{}, err
+	}
+	requeued, err := c.count(ctx, s, recordPrefix+"*.*.*.*"+requeueSuffix)
 	if err != nil {
 		return Snapshot{}, err
 	}
@@ -50,7 +54,7 @@ func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
 	}
 	have, loader := s.CachedInfo(), k.CachedInfo()
 	return Snapshot{
-		Records:       have.State.Msgs - min(checkpoints, have.State.Msgs),
+		Records:       have.State.Msgs - min(checkpoints+requeued, have.State.Msgs),
 		Bytes:         have.State.Bytes,
 		MaxBytes:      uint64(max(have.Config.MaxBytes, 0)),
 		FirstSequence: have.State.FirstSeq,
@@ -65,13 +69,14 @@ func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
 	}, nil
 }
 
-// checkpoints is how many of the stream's messages are checkpoints: one for each resource and source.
-func (c *Conn) checkpoints(ctx context.Context, s jetstream.Stream) (uint64, error) {
+// count is how many of the stream's messages are on subjects of which there are few: a checkpoint for each resource and source, or the
+// requeued copies.
+func (c *Conn) count(ctx context.Context, s jetstream.Stream, filter string) (uint64, error) {
 	ctx, done := c.calls.ask(ctx, apiPrefix+"STREAM.INFO."+Stream)
 	defer done()
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(checkpointPrefix+">"))
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(filter))
 	if err != nil {
-		return 0, c.explain(ctx, "count the checkpoints", err)
+		return 0, c.explain(ctx, "count the messages of "+filter, err)
 	}
 	var n uint64
 	for _, count := range info.State.Subjects {

@@ -13,12 +13,22 @@ const (
 	recordPrefix     = "jst.record."
 	checkpointPrefix = "jst.checkpoint."
 	deadLetterPrefix = "jst.dlq."
+	auditPrefix      = "jst.audit."
+
+	// requeueSuffix is one token more than a record's subject has: the loaders' consumer takes what stands there, and nobody counts it
+	// among the records.
+	requeueSuffix = ".requeue"
 )
 
 // RecordSubject is where a record is stored: jst.record.<resource>.<source>.<shop>.<partition>. The key is not in it: a subject per
 // order would cost the server 4.5 GB at ten million orders.
 func RecordSubject(r record.Record) string {
 	return recordPrefix + address(r.Resource, r.Source, r.Shop, record.Partition(r.Key))
+}
+
+// recordsOf matches the records of a resource and source.
+func recordsOf(resource, source string) string {
+	return recordPrefix + Escape(resource) + "." + Escape(source) + ".*.*"
 }
 
 // CheckpointSubject is where the checkpoint of a resource and source is stored.

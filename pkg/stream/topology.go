@@ -15,6 +15,8 @@ const (
 	Stream = "JUSHUITAN"
 	// DeadLetterStream holds what could not be loaded.
 	DeadLetterStream = "JUSHUITAN_DLQ"
+	// AuditStream holds what operators did with dead letters.
+	AuditStream = "JUSHUITAN_AUDIT"
 	// LiveConsumer is the durable that all loaders share.
 	LiveConsumer = "loader"
 	// PayloadBucket is the object store of rows that are larger than a message may be.
@@ -87,6 +89,24 @@ func deadLetterStream(l Limits) jetstream.StreamConfig {
 		Replicas:    l.replicas(),
 		Compression: jetstream.S2Compression,
 		Duplicates:  window,
+	}
+}
+
+// auditStream keeps for ever, a few hundred bytes for each act, and the server lets nobody delete from it.
+func auditStream(l Limits) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        AuditStream,
+		Description: "juliu: what operators did with dead letters",
+		Subjects:    []string{auditPrefix + ">"},
+		Storage:     jetstream.FileStorage,
+		Retention:   jetstream.LimitsPolicy,
+		MaxBytes:    -1,
+		MaxMsgs:     -1, MaxMsgsPerSubject: -1, MaxMsgSize: -1,
+		Discard:     jetstream.DiscardNew,
+		Replicas:    l.replicas(),
+		Compression: jetstream.S2Compression,
+		DenyDelete:  true,
+		DenyPurge:   true,
 	}
 }
 

@@ -24,7 +24,8 @@ func TestProvisionCreatesOnceAndThenOnlyChanges(t *testing.T) {
 		want   []string
 	}{
 		{stream.Limits{}, []string{
-			"stream JUSHUITAN: created", "stream JUSHUITAN_DLQ: created", "object store juliu-payloads: created", "consumer loader: created",
+			"stream JUSHUITAN: created", "stream JUSHUITAN_DLQ: created", "stream JUSHUITAN_AUDIT: created",
+			"object store juliu-payloads: created", "consumer loader: created",
 		}},
 		{stream.Limits{}, nil},
 		{stream.Limits{Replicas: 1, MaxAge: 48 * time.Hour, MaxBytes: 1 << 30}, []string{
