@@ -8,6 +8,8 @@
 //
 // Every scalar is optional: absent, null and "" are unset; 0 and false are set. Money, weights and quantities are decimal
 // strings, digit for digit as received. Times are instants read in a fixed +08:00; zero dates are absent.
+//
+// debug_redact marks what is, or may hold, personal data: it is masked wherever an order is shown to an operator.
 
 package jushuitanv1
 
@@ -1541,7 +1543,7 @@ var File_jushuitan_v1_sales_out_proto protoreflect.FileDescriptor
 
 const file_jushuitan_v1_sales_out_proto_rawDesc = "" +
 	"\n" +
-	"\x1cjushuitan/v1/sales_out.proto\x12\fjushuitan.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95#\n" +
+	"\x1cjushuitan/v1/sales_out.proto\x12\fjushuitan.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef#\n" +
 	"\rSalesOutOrder\x12\x18\n" +
 	"\x05co_id\x18\x01 \x01(\x03H\x00R\x04coId\x88\x01\x01\x12\x1c\n" +
 	"\ashop_id\x18\x02 \x01(\x03H\x01R\x06shopId\x88\x01\x01\x12\x18\n" +
@@ -1552,22 +1554,22 @@ const file_jushuitan_v1_sales_out_proto_rawDesc = "" +
 	"\bmodified\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bmodified\x12\x1b\n" +
 	"\x06status\x18\b \x01(\tH\x05R\x06status\x88\x01\x01\x12\"\n" +
 	"\n" +
-	"order_type\x18\t \x01(\tH\x06R\torderType\x88\x01\x01\x12(\n" +
+	"order_type\x18\t \x01(\tH\x06R\torderType\x88\x01\x01\x12-\n" +
 	"\rinvoice_title\x18\n" +
-	" \x01(\tH\aR\finvoiceTitle\x88\x01\x01\x12'\n" +
-	"\rshop_buyer_id\x18\v \x01(\tH\bR\vshopBuyerId\x88\x01\x01\x12.\n" +
+	" \x01(\tB\x03\x80\x01\x01H\aR\finvoiceTitle\x88\x01\x01\x12,\n" +
+	"\rshop_buyer_id\x18\v \x01(\tB\x03\x80\x01\x01H\bR\vshopBuyerId\x88\x01\x01\x12.\n" +
 	"\x10receiver_country\x18\f \x01(\tH\tR\x0freceiverCountry\x88\x01\x01\x12*\n" +
 	"\x0ereceiver_state\x18\r \x01(\tH\n" +
 	"R\rreceiverState\x88\x01\x01\x12(\n" +
-	"\rreceiver_city\x18\x0e \x01(\tH\vR\freceiverCity\x88\x01\x01\x120\n" +
-	"\x11receiver_district\x18\x0f \x01(\tH\fR\x10receiverDistrict\x88\x01\x01\x12(\n" +
-	"\rreceiver_town\x18\x10 \x01(\tH\rR\freceiverTown\x88\x01\x01\x12.\n" +
-	"\x10receiver_address\x18\x11 \x01(\tH\x0eR\x0freceiverAddress\x88\x01\x01\x12(\n" +
-	"\rreceiver_name\x18\x12 \x01(\tH\x0fR\freceiverName\x88\x01\x01\x12*\n" +
-	"\x0ereceiver_phone\x18\x13 \x01(\tH\x10R\rreceiverPhone\x88\x01\x01\x12,\n" +
-	"\x0freceiver_mobile\x18\x14 \x01(\tH\x11R\x0ereceiverMobile\x88\x01\x01\x12(\n" +
-	"\rbuyer_message\x18\x15 \x01(\tH\x12R\fbuyerMessage\x88\x01\x01\x12\x1b\n" +
-	"\x06remark\x18\x16 \x01(\tH\x13R\x06remark\x88\x01\x01\x12\x1a\n" +
+	"\rreceiver_city\x18\x0e \x01(\tH\vR\freceiverCity\x88\x01\x01\x125\n" +
+	"\x11receiver_district\x18\x0f \x01(\tB\x03\x80\x01\x01H\fR\x10receiverDistrict\x88\x01\x01\x12-\n" +
+	"\rreceiver_town\x18\x10 \x01(\tB\x03\x80\x01\x01H\rR\freceiverTown\x88\x01\x01\x123\n" +
+	"\x10receiver_address\x18\x11 \x01(\tB\x03\x80\x01\x01H\x0eR\x0freceiverAddress\x88\x01\x01\x12-\n" +
+	"\rreceiver_name\x18\x12 \x01(\tB\x03\x80\x01\x01H\x0fR\freceiverName\x88\x01\x01\x12/\n" +
+	"\x0ereceiver_phone\x18\x13 \x01(\tB\x03\x80\x01\x01H\x10R\rreceiverPhone\x88\x01\x01\x121\n" +
+	"\x0freceiver_mobile\x18\x14 \x01(\tB\x03\x80\x01\x01H\x11R\x0ereceiverMobile\x88\x01\x01\x12-\n" +
+	"\rbuyer_message\x18\x15 \x01(\tB\x03\x80\x01\x01H\x12R\fbuyerMessage\x88\x01\x01\x12 \n" +
+	"\x06remark\x18\x16 \x01(\tB\x03\x80\x01\x01H\x13R\x06remark\x88\x01\x01\x12\x1a\n" +
 	"\x06is_cod\x18\x17 \x01(\bH\x14R\x05isCod\x88\x01\x01\x12\"\n" +
 	"\n" +
 	"pay_amount\x18\x18 \x01(\tH\x15R\tpayAmount\x88\x01\x01\x12\x16\n" +
@@ -1585,8 +1587,8 @@ const file_jushuitan_v1_sales_out_proto_rawDesc = "" +
 	"\x06weight\x18\" \x01(\tH\x1eR\x06weight\x88\x01\x01\x12\x1e\n" +
 	"\bf_weight\x18# \x01(\tH\x1fR\afWeight\x88\x01\x01\x12#\n" +
 	"\vmerge_so_id\x18$ \x01(\tH R\tmergeSoId\x88\x01\x01\x12\x1f\n" +
-	"\twms_co_id\x18% \x01(\x03H!R\awmsCoId\x88\x01\x01\x12*\n" +
-	"\x0ebusiness_staff\x18& \x01(\tH\"R\rbusinessStaff\x88\x01\x01\x12\x1f\n" +
+	"\twms_co_id\x18% \x01(\x03H!R\awmsCoId\x88\x01\x01\x12/\n" +
+	"\x0ebusiness_staff\x18& \x01(\tB\x03\x80\x01\x01H\"R\rbusinessStaff\x88\x01\x01\x12\x1f\n" +
 	"\bcurrency\x18' \x01(\tH#R\bcurrency\x88\x01\x01\x120\n" +
 	"\x05items\x18( \x03(\v2\x1a.jushuitan.v1.SalesOutItemR\x05items\x123\n" +
 	"\x06batchs\x18) \x03(\v2\x1b.jushuitan.v1.SalesOutBatchR\x06batchs\x12.\n" +
@@ -1594,8 +1596,8 @@ const file_jushuitan_v1_sales_out_proto_rawDesc = "" +
 	"\x02ts\x18+ \x01(\x03H$R\x02ts\x88\x01\x01\x125\n" +
 	"\bpay_date\x18, \x01(\v2\x1a.google.protobuf.TimestampR\apayDate\x120\n" +
 	"\x11logistics_company\x18- \x01(\tH%R\x10logisticsCompany\x88\x01\x01\x12 \n" +
-	"\tshop_name\x18. \x01(\tH&R\bshopName\x88\x01\x01\x12\x17\n" +
-	"\x04node\x18/ \x01(\tH'R\x04node\x88\x01\x01\x12\x1e\n" +
+	"\tshop_name\x18. \x01(\tH&R\bshopName\x88\x01\x01\x12\x1c\n" +
+	"\x04node\x18/ \x01(\tB\x03\x80\x01\x01H'R\x04node\x88\x01\x01\x12\x1e\n" +
 	"\bis_print\x180 \x01(\bH(R\aisPrint\x88\x01\x01\x12-\n" +
 	"\x10is_print_express\x181 \x01(\bH)R\x0eisPrintExpress\x88\x01\x01\x12 \n" +
 	"\tf_freight\x182 \x01(\tH*R\bfFreight\x88\x01\x01\x12\x15\n" +
@@ -1603,10 +1605,10 @@ const file_jushuitan_v1_sales_out_proto_rawDesc = "" +
 	"\x11buyer_paid_amount\x184 \x01(\tH,R\x0fbuyerPaidAmount\x88\x01\x01\x125\n" +
 	"\x14seller_income_amount\x185 \x01(\tH-R\x12sellerIncomeAmount\x88\x01\x01\x12#\n" +
 	"\vowner_co_id\x186 \x01(\x03H.R\townerCoId\x88\x01\x01\x12)\n" +
-	"\x0eorder_staff_id\x187 \x01(\x03H/R\forderStaffId\x88\x01\x01\x12-\n" +
-	"\x10order_staff_name\x188 \x01(\tH0R\x0eorderStaffName\x88\x01\x01\x12\x1c\n" +
-	"\aopen_id\x189 \x01(\tH1R\x06openId\x88\x01\x01\x12\x1e\n" +
-	"\bbuyer_id\x18: \x01(\tH2R\abuyerId\x88\x01\x01\x12$\n" +
+	"\x0eorder_staff_id\x187 \x01(\x03H/R\forderStaffId\x88\x01\x01\x122\n" +
+	"\x10order_staff_name\x188 \x01(\tB\x03\x80\x01\x01H0R\x0eorderStaffName\x88\x01\x01\x12!\n" +
+	"\aopen_id\x189 \x01(\tB\x03\x80\x01\x01H1R\x06openId\x88\x01\x01\x12#\n" +
+	"\bbuyer_id\x18: \x01(\tB\x03\x80\x01\x01H2R\abuyerId\x88\x01\x01\x12$\n" +
 	"\vseller_flag\x18; \x01(\x03H3R\n" +
 	"sellerFlag\x88\x01\x01\x12\x1c\n" +
 	"\awave_id\x18< \x01(\x03H4R\x06waveId\x88\x01\x01\x12\x1b\n" +
@@ -1614,19 +1616,19 @@ const file_jushuitan_v1_sales_out_proto_rawDesc = "" +
 	"\apackage\x18> \x01(\tH6R\apackage\x88\x01\x01\x12\x1a\n" +
 	"\x06cus_id\x18? \x01(\x03H7R\x05cusId\x88\x01\x01\x12\x18\n" +
 	"\x05as_id\x18@ \x01(\x03H8R\x04asId\x88\x01\x01\x12#\n" +
-	"\vouter_so_id\x18A \x01(\tH9R\touterSoId\x88\x01\x01\x12\x17\n" +
-	"\x04oaid\x18B \x01(\tH:R\x04oaid\x88\x01\x01\x12\x1e\n" +
+	"\vouter_so_id\x18A \x01(\tH9R\touterSoId\x88\x01\x01\x12\x1c\n" +
+	"\x04oaid\x18B \x01(\tB\x03\x80\x01\x01H:R\x04oaid\x88\x01\x01\x12\x1e\n" +
 	"\bis_split\x18C \x01(\bH;R\aisSplit\x88\x01\x01\x12\x1e\n" +
 	"\bis_merge\x18D \x01(\bH<R\aisMerge\x88\x01\x01\x12\x1e\n" +
 	"\bf_volume\x18E \x01(\tH=R\afVolume\x88\x01\x01\x12(\n" +
 	"\rfirst_freight\x18F \x01(\tH>R\ffirstFreight\x88\x01\x01\x12.\n" +
 	"\x10outerwms_freight\x18G \x01(\tH?R\x0fouterwmsFreight\x88\x01\x01\x125\n" +
-	"\x14first_freight_tariff\x18H \x01(\tH@R\x12firstFreightTariff\x88\x01\x01\x12\x1c\n" +
-	"\afield_2\x18I \x01(\tHAR\x06field2\x88\x01\x01\x12/\n" +
+	"\x14first_freight_tariff\x18H \x01(\tH@R\x12firstFreightTariff\x88\x01\x01\x12!\n" +
+	"\afield_2\x18I \x01(\tB\x03\x80\x01\x01HAR\x06field2\x88\x01\x01\x12/\n" +
 	"\x11gov_supplier_name\x18J \x01(\tHBR\x0fgovSupplierName\x88\x01\x01\x129\n" +
 	"\x16government_free_amount\x18K \x01(\tHCR\x14governmentFreeAmount\x88\x01\x01\x12\x1f\n" +
-	"\bshipment\x18L \x01(\tHDR\bshipment\x88\x01\x01\x12&\n" +
-	"\fdeliver_name\x18M \x01(\tHER\vdeliverName\x88\x01\x01\x12&\n" +
+	"\bshipment\x18L \x01(\tHDR\bshipment\x88\x01\x01\x12+\n" +
+	"\fdeliver_name\x18M \x01(\tB\x03\x80\x01\x01HER\vdeliverName\x88\x01\x01\x12&\n" +
 	"\fchannel_name\x18N \x01(\tHFR\vchannelName\x88\x01\x01\x12,\n" +
 	"\x0ftracking_number\x18O \x01(\tHGR\x0etrackingNumber\x88\x01\x01\x12\"\n" +
 	"\n" +
