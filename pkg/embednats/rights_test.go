@@ -120,7 +120,12 @@ func TestEachDeployedUserCanDoItsWork(t *testing.T) {
 		{"reader", "juliu", func(ctx context.Context, conn *stream.Conn) error {
 			return errors.Join(watch(ctx, conn), whoHolds(ctx, conn), snapshot(ctx, conn), readAll(ctx, conn))
 		}},
-		{"loader", "loader", snapshot},
+		{"loader", "loader", func(ctx context.Context, conn *stream.Conn) error {
+			return errors.Join(snapshot(ctx, conn), giveUp(ctx, conn))
+		}},
+		{"operator", "juliu", requeue},
+		{"loader", "loader", giveUp},
+		{"operator", "juliu", drop},
 	}
 	for _, w := range works {
 		if err := w.work(t.Context(), connectProcess(t, s, w.user, w.process)); err != nil {
@@ -258,6 +263,60 @@ func readAll(ctx context.Context, conn *stream.Conn) error {
 	return err
 }
 
+// giveUp makes the next record a dead letter.
+func giveUp(ctx context.Context, conn *stream.Conn) error {
+	k, err := stream.OpenConsumer(ctx, conn, stream.LiveConsumer, 1)
+	if err != nil {
+		return err
+	}
+	intake, enough := context.WithCancel(ctx)
+	defer enough()
+	var kept error
+	err = k.Run(intake, ctx, func(d stream.Delivery) {
+		kept = errors.Join(d.Err, conn.KeepDelivery(ctx, d, "no", "rejected"), d.Term("rejected"))
+		enough()
+	})
+	return errors.Join(err, kept)
+}
+
+// requeue looks at a dead letter and gives it to the loaders again.
+func requeue(ctx context.Context, conn *stream.Conn) error {
+	letters, err := stream.Letters(ctx, conn)
+	if err != nil || len(letters) != 1 {
+		return errors.Join(err, errors.New("not one dead letter"))
+	}
+	if d, err := stream.Reveal(ctx, conn, "operator", letters[0]); err != nil || d.Err != nil {
+		return errors.Join(err, d.Err)
+	}
+	r, err := stream.PlanRequeue(ctx, conn, letters)
+	if err != nil {
+		return err
+	}
+	return r.Run(ctx, "operator", letters, func(_ stream.Letter, o stream.Outcome) error {
+		if o != stream.Requeued {
+			return errors.New(string(o))
+		}
+		return nil
+	})
+}
+
+// drop drops what is left, and reads the history.
+func drop(ctx context.Context, conn *stream.Conn) error {
+	letters, err := stream.Letters(ctx, conn)
+	if err != nil || len(letters) != 1 || letters[0].Attempt != 2 {
+		return errors.Join(err, errors.New("not one dead letter of the second attempt"))
+	}
+	if err := stream.Drop(ctx, conn, "operator", letters, func(stream.Letter) error { return nil }); err != nil {
+		return err
+	}
+	n := 0
+	err = stream.Acts(ctx, conn, func(stream.Act) error { n++; return nil })
+	if n != 3 {
+		err = errors.Join(err, errors.New("not three acts"))
+	}
+	return err
+}
+
 func TestDeployedUsersCannotDoAnothersWork(t *testing.T) {
 	t.Parallel()
 	s := serveDeployed(t)
@@ -278,10 +337,17 @@ func TestDeployedUsersCannotDoAnothersWork(t *testing.T) {
 	}
 	lease := []string{"$KV.juliu-leases.main", api + "STREAM.DELETE.KV_juliu-leases", api + "STREAM.PURGE.KV_juliu-leases"}
 	job := []string{"$KV.juliu-jobs.backfill.1", api + "STREAM.DELETE.KV_juliu-jobs", api + "STREAM.PURGE.KV_juliu-jobs"}
+	audit := []string{
+		"jst.audit.dlq", api + "STREAM.MSG.DELETE.JUSHUITAN_AUDIT", api + "STREAM.PURGE.JUSHUITAN_AUDIT", api + "STREAM.UPDATE.JUSHUITAN_AUDIT",
+		api + "STREAM.DELETE.JUSHUITAN_AUDIT",
+	}
 	for user, refused := range map[string][]string{
-		"loader":    slices.Concat(token, lease, job, []string{api + "STREAM.MSG.GET.KV_juliu-leases", api + "STREAM.MSG.GET.KV_juliu-jobs"}),
-		"reader":    slices.Concat(token, lease, job),
-		"operator":  slices.Concat(token, lease, job[1:], []string{api + "STREAM.MSG.GET.JUSHUITAN", api + "CONSUMER.CREATE.JUSHUITAN.x"}),
+		"loader": slices.Concat(token, lease, job, []string{api + "STREAM.MSG.GET.KV_juliu-leases", api + "STREAM.MSG.GET.KV_juliu-jobs"}),
+		"reader": slices.Concat(token, lease, job, audit, []string{"jst.record.sales-out.main.1.7.requeue", api + "STREAM.MSG.DELETE.JUSHUITAN_DLQ"}),
+		"operator": slices.Concat(token, lease, job[1:], audit[1:], []string{
+			"jst.record.sales-out.main.1.7", "jst.dlq.sales-out.main.1.7", "jst.checkpoint.sales-out.main", api + "STREAM.PURGE.JUSHUITAN_DLQ",
+			api + "STREAM.MSG.DELETE.JUSHUITAN", api + "CONSUMER.DELETE.JUSHUITAN.loader", api + "CONSUMER.MSG.NEXT.JUSHUITAN.loader",
+		}),
 		"extractor": slices.Concat(lease[1:], job[1:], token[4:], []string{"$KV.juliu-leases.other", "$KV.juliu-tokens.other"}),
 		"provision": {"$KV.juliu-tokens.main", "$KV.juliu-leases.main", "$KV.juliu-jobs.backfill.1", api + "STREAM.MSG.GET." + tokens, api + "STREAM.DELETE." + tokens},
 	} {

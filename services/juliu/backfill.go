@@ -1,13 +1,11 @@
 package juliu
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -171,25 +169,11 @@ func (d desk) agree(ctx context.Context, job control.Job, yes bool) error {
 	if err := d.print(job); err != nil || yes {
 		return err
 	}
-	_, reads := terminal(d.app.In)
-	if _, shows := terminal(d.app.Out); !reads || !shows {
-		return usageError{"not started: there is no terminal to ask on; add --yes to start without asking"}
-	}
-	_, _ = fmt.Fprint(d.notes, "Start? [y/N] ")
-	answers := make(chan string, 1)
-	go func() { // a terminal's read cannot be called off: it ends with the line, or with the process
-		line, _ := bufio.NewReader(d.app.In).ReadString('\n')
-		answers <- strings.ToLower(strings.TrimSpace(line))
-	}()
-	select {
-	case <-ctx.Done():
+	err := d.app.ask(ctx, d.notes, "Start?")
+	if ctx.Err() != nil {
 		return errInterrupted
-	case answer := <-answers:
-		if answer != "y" && answer != "yes" {
-			return errors.New("not started, as answered")
-		}
-		return nil
 	}
+	return err
 }
 
 // giveUp cancels a job that was never started, and says so.

@@ -1,7 +1,13 @@
 package juliu
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -19,4 +25,27 @@ func (a App) every() time.Duration {
 		return time.Second
 	}
 	return 10 * time.Second
+}
+
+// ask asks a question on the terminal; nil means yes. The question goes to notes.
+func (a App) ask(ctx context.Context, notes io.Writer, question string) error {
+	_, reads := terminal(a.In)
+	if _, shows := terminal(a.Out); !reads || !shows {
+		return usageError{"not started: there is no terminal to ask on; add --yes to start without asking"}
+	}
+	_, _ = fmt.Fprint(notes, question+" [y/N] ")
+	answers := make(chan string, 1)
+	go func() { // a terminal's read cannot be called off: it ends with the line, or with the process
+		line, _ := bufio.NewReader(a.In).ReadString('\n')
+		answers <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case <-ctx.Done():
+		return errors.New("interrupted; nothing was done")
+	case answer := <-answers:
+		if answer != "y" && answer != "yes" {
+			return errors.New("not started, as answered")
+		}
+		return nil
+	}
 }
