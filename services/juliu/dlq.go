@@ -161,4 +161,4 @@ func named(letters []stream.Letter, args []string) ([]stream.Letter, error) {
 	return found, nil
 }
 
-var errNothingDone = errors.New("nothing was requeued")
+var errNothingDone = errors.New("nothing was requeued: what has no identity cannot be; 'juliu dlq show ID' says what to do")

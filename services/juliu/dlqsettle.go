@@ -99,7 +99,7 @@ func (d letterDesk) requeue(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	d.notef("%d dead letters: %s", len(letters), planned.words())
+	d.notef("plan: %s", planned.words())
 	switch {
 	case planned.count[stream.Unloadable] == len(letters):
 		return errNothingDone

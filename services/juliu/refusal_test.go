@@ -106,6 +106,8 @@ func TestProgramsTellWhatIsWrong(t *testing.T) {
 		"an unknown command":        {program: "juliu", args: []string{"upp"}, code: 2, want: []string{"upp", "--help"}},
 		"an unknown flag":           {program: "juliu", args: []string{"read", "--lsat", "3"}, code: 2, want: []string{"--lsat"}},
 		"an unknown output":         {program: "juliu", args: []string{"read", "--output", "xml"}, code: 2, want: []string{"json"}},
+		"a desk where nothing is":   {program: "juliu", args: []string{"dlq", "list"}, env: map[string]string{"NATS_URL": "nats://127.0.0.1:1"}, code: 1, want: []string{"127.0.0.1:1"}},
+		"a desk not provisioned":    {program: "juliu", args: []string{"dlq", "list"}, env: map[string]string{"NATS_URL": bare.URL()}, code: 2, want: []string{"juliu provision"}},
 		"reading where nothing is":  {program: "juliu", args: []string{"read"}, env: map[string]string{"NATS_URL": "nats://127.0.0.1:1"}, code: 1, want: []string{"127.0.0.1:1"}},
 	}
 	for name, m := range cases {

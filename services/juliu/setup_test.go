@@ -7,13 +7,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// failing is the extractor that can be ended at a named step.
-const failing = "extractor-failing"
+// failing is the extractor, and failingDesk the operator's command, that can be ended at a named step.
+const (
+	failing     = "extractor-failing"
+	failingDesk = "juliu-failing"
+)
 
 // build compiles the programs once.
 var build = sync.OnceValues(func() (string, error) {
@@ -21,10 +25,10 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, name := range []string{"extractor", "loader", "juliu", failing} {
+	for _, name := range []string{"extractor", "loader", "juliu", failing, failingDesk} {
 		tags, service := "", name
-		if name == failing {
-			tags, service = "failpoint", "extractor"
+		if plain, ok := strings.CutSuffix(name, "-failing"); ok {
+			tags, service = "failpoint", plain
 		}
 		out, err := exec.Command("go", "build", "-tags", tags, "-o", filepath.Join(dir, name), "juliu/services/"+service+"/cmd/"+service).CombinedOutput()
 		if err != nil {

@@ -48,6 +48,36 @@ func TestBackfillOnATerminal(t *testing.T) {
 	screen.ends(1)
 }
 
+// On a terminal the desk asks before it requeues or drops.
+func TestTheDeskAsksOnATerminal(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, sandbox.Config{})
+	fill(t, g)
+	screen := g.onTerminal(t, "dlq", "drop", "--all")
+	screen.expect("Drop 5 dead letters for good? [y/N] ")
+	screen.types("n\n")
+	screen.expect("not started, as answered")
+	screen.ends(1)
+
+	screen = g.onTerminal(t, "dlq", "requeue", "--all")
+	screen.expect("Requeue? [y/N] ")
+	screen.types("\x03")
+	screen.expect("interrupted; nothing was done")
+	screen.ends(1)
+	if snap := g.snapshot(t); snap.DeadLetters != 5 {
+		t.Errorf("%d dead letters are left of 5", snap.DeadLetters)
+	}
+
+	screen = g.onTerminal(t, "dlq", "requeue", "--all")
+	screen.expect("Requeue? [y/N] ")
+	screen.types("y\n")
+	screen.expect("done: 3 given to the loaders again, 1 superseded")
+	screen.ends(0)
+	if snap := g.snapshot(t); snap.DeadLetters != 1 {
+		t.Errorf("%d dead letters are left, want the row", snap.DeadLetters)
+	}
+}
+
 // screen is a program on a terminal of its own.
 type screen struct {
 	t      *testing.T
