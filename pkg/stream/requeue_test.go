@@ -128,7 +128,9 @@ func TestASecondFailureIsTheSameEntryWithTheNextAttempt(t *testing.T) {
 	reject(t, conn, 3)
 	first := letters(t, conn)
 	for attempt := 2; attempt < 5; attempt++ {
-		requeue(t.Context(), t, conn, letters(t, conn))
+		if got := requeue(t.Context(), t, conn, letters(t, conn)); got[stream.Requeued] != 3 {
+			t.Fatalf("attempt %d: %v", attempt, got)
+		}
 		reject(t, conn, 3)
 		list := letters(t, conn)
 		if len(list) != 3 {
