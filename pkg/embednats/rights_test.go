@@ -265,15 +265,21 @@ func readAll(ctx context.Context, conn *stream.Conn) error {
 
 // giveUp makes the next record a dead letter.
 func giveUp(ctx context.Context, conn *stream.Conn) error {
-	k, err := stream.OpenConsumer(ctx, conn, stream.LiveConsumer, 1)
+	k, err := stream.OpenConsumer(ctx, conn, stream.LiveConsumer)
 	if err != nil {
 		return err
 	}
 	intake, enough := context.WithCancel(ctx)
 	defer enough()
 	var kept error
-	err = k.Run(intake, ctx, func(d stream.Delivery) {
-		kept = errors.Join(d.Err, conn.KeepDelivery(ctx, d, "no", "rejected"), d.Term("rejected"))
+	room := func(ctx context.Context) int {
+		if ctx.Err() != nil {
+			return 0
+		}
+		return 1
+	}
+	err = k.Run(intake, ctx, room, func(d stream.Delivery) {
+		kept = errors.Join(conn.KeepDelivery(ctx, d, "no", "rejected"), d.Term("rejected"))
 		enough()
 	})
 	return errors.Join(err, kept)

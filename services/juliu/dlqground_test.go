@@ -91,7 +91,7 @@ func (*fussy) Close(context.Context) error { return nil }
 // load runs the real loader with a sink until the lag is nothing.
 func (g *ground) load(t *testing.T, f *fussy) {
 	t.Helper()
-	k, err := stream.OpenConsumer(t.Context(), g.conn, stream.LiveConsumer, 32)
+	k, err := stream.OpenConsumer(t.Context(), g.conn, stream.LiveConsumer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,13 +144,19 @@ func (g *ground) keep(t *testing.T, failures ...failure) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	k, err := stream.OpenConsumer(t.Context(), conn, stream.LiveConsumer, 32)
+	k, err := stream.OpenConsumer(t.Context(), conn, stream.LiveConsumer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	intake, enough := context.WithCancel(t.Context())
 	defer enough()
-	if err := k.Run(intake, t.Context(), func(d stream.Delivery) {
+	room := func(ctx context.Context) int {
+		if ctx.Err() != nil {
+			return 0
+		}
+		return 1
+	}
+	if err := k.Run(intake, t.Context(), room, func(d stream.Delivery) {
 		f := failures[n]
 		if err := errors.Join(conn.KeepDelivery(t.Context(), d, f.reason, f.class), d.Term(f.class)); err != nil {
 			t.Error(err)
