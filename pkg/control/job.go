@@ -55,6 +55,8 @@ type Job struct {
 	Plan *Plan `json:"plan,omitempty"`
 	// Progress is how far it is.
 	Progress Progress `json:"progress"`
+	// Report is what it found, in the words of its kind; nil for kinds that only store.
+	Report json.RawMessage `json:"report,omitempty"`
 	// Problem is why it waits or failed, for people; no personal data.
 	Problem string `json:"problem,omitempty"`
 	// Created, Started, Updated and Ended are kept by Jobs; zero before it came to that.

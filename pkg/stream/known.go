@@ -69,8 +69,16 @@ func NewKnown() *Known { return &Known{rows: map[knownKey]knownRow{}} }
 // LoadKnown learns what is stored by one pass over the headers of the records that were stored since a time, and keeps the keys whose
 // newest version Forget(since, ts) keeps. It is measured at 60,000 to 260,000 records a second on two cores that others used as well.
 func LoadKnown(ctx context.Context, c *Conn, resource, source string, since time.Time, ts int64) (*Known, error) {
+	return loadKnown(ctx, c, recordsOf(resource, source), since, ts)
+}
+
+// LoadKnownOf is LoadKnown of one shop's records; "" is all shops.
+func LoadKnownOf(ctx context.Context, c *Conn, resource, source, shop string, since time.Time) (*Known, error) {
+	return loadKnown(ctx, c, ReadOptions{Resource: resource, Source: source, Shop: shop}.filter(), since, 0)
+}
+
+func loadKnown(ctx context.Context, c *Conn, filter string, since time.Time, ts int64) (*Known, error) {
 	k := NewKnown()
-	filter := recordsOf(resource, source)
 	last, err := c.lastMatch(ctx, filter)
 	if err != nil {
 		return nil, err
@@ -153,6 +161,26 @@ func (k *Known) Len() int { return len(k.rows) }
 func (k *Known) Has(key string) bool {
 	_, ok := k.rows[shorten(key)]
 	return ok
+}
+
+// Find is what is known of a key: the newest version, and the first 64 bits of its content hash.
+func (k *Known) Find(key string) (record.Version, uint64, bool) {
+	row, ok := k.rows[shorten(key)]
+	if !ok {
+		return record.Version{}, 0, false
+	}
+	return row.version(), row.hash, true
+}
+
+// Count is how many keys have their newest version modified in [begin, end).
+func (k *Known) Count(begin, end time.Time) int {
+	n, from, to := 0, begin.UnixNano(), end.UnixNano()
+	for _, row := range k.rows {
+		if from <= row.modified && row.modified < to {
+			n++
+		}
+	}
+	return n
 }
 
 // Merge adds what another one knows; of two versions of a key the newer stays.
