@@ -22,6 +22,8 @@ const (
 	Lane = "lane"
 	// Resolved is how many orders were found by their number that no window showed.
 	Resolved = "resolved"
+	// Repaired is how many records an audit stored anew.
+	Repaired = "repaired"
 	// Job is the number of a job.
 	Job = "job"
 	// Known is how many keys are known to be stored.

@@ -183,6 +183,21 @@ func (k *Known) Count(begin, end time.Time) int {
 	return n
 }
 
+// Moments are the modification times in [begin, end) of some keys, at most so many, and of whole seconds.
+func (k *Known) Moments(begin, end time.Time, most int) []time.Time {
+	var moments []time.Time
+	from, to := begin.UnixNano(), end.UnixNano()
+	for _, row := range k.rows {
+		if len(moments) == most {
+			break
+		}
+		if from <= row.modified && row.modified < to && row.modified%int64(time.Second) == 0 {
+			moments = append(moments, time.Unix(0, row.modified).UTC())
+		}
+	}
+	return moments
+}
+
 // Merge adds what another one knows; of two versions of a key the newer stays.
 func (k *Known) Merge(other *Known) {
 	for key, row := range other.rows {

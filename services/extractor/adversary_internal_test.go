@@ -164,7 +164,8 @@ func (w *walked) open(t *testing.T, edit func(*Config)) {
 	wr := &writer{
 		source: "main", resource: Resources()[0], filter: conf.Filter, start: conf.Start, deadLetters: w.stream, log: log, metrics: m,
 		journal: w.stream, known: w.known(), floors: map[jushuitan.Lane]time.Time{},
-		load: func(context.Context, time.Time) (*stream.Known, error) { return w.known(), nil },
+		load:   func(context.Context, time.Time) (*stream.Known, error) { return w.known(), nil },
+		reload: func(context.Context, string, time.Time) (*stream.Known, error) { return w.known(), nil },
 	}
 	w.newReader = func() *reader {
 		return &reader{

@@ -19,6 +19,16 @@ type desk struct {
 	changed chan struct{}
 }
 
+func (d *desk) Create(_ context.Context, kind, source string, spec any) (control.Job, error) {
+	asked, err := json.Marshal(spec)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.job = control.Job{ID: "1", Kind: kind, Source: source, State: control.Planning, Spec: asked, Created: time.Now()}
+	return d.job, err
+}
+
+func (d *desk) List(context.Context) ([]control.Job, error) { return []control.Job{d.look()}, nil }
+
 func (d *desk) Watch(ctx context.Context, fn func(control.Job) error) error {
 	for {
 		d.mu.Lock()
@@ -99,10 +109,7 @@ func backfillBeside(t *testing.T, w *walked) (control.Plan, time.Duration) {
 		t.Fatal(err)
 	}
 	d := &desk{changed: make(chan struct{}, 1), job: control.Job{ID: "1", Kind: BackfillKind, Source: "main", State: control.Planning, Spec: spec}}
-	b := &Backfiller{
-		cfg: w.poller.cfg, jobs: d, writer: w.poller.writer, newReader: w.newReader, usage: w.client.Usage, log: w.poller.log, now: time.Now,
-		known: map[string]control.Job{}, wakeup: make(chan struct{}, 1),
-	}
+	b := newBackfiller(w.poller.cfg, d, w.poller.writer, w.newReader, w.client.Usage, w.poller.log, time.Now)
 	ctx, stop := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	w.stream.behind = 0

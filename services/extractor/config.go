@@ -25,6 +25,8 @@ type Environment struct {
 	Window       string `default:"24h"   desc:"how much is asked for at once, at most 167h"                                            envconfig:"EXTRACTOR_WINDOW"`
 	SweepEvery   string `default:"1h"    desc:"how often the past is read again for what showed late; 0s for never"                 envconfig:"EXTRACTOR_SWEEP_EVERY"`
 	SweepSpan    string `default:"24h"   desc:"how far back a sweep reads"                                                          envconfig:"EXTRACTOR_SWEEP_SPAN"`
+	AuditEvery   string `default:"24h"   desc:"how often the past is compared with the ERP and repaired; 0s for never"                envconfig:"EXTRACTOR_AUDIT_EVERY"`
+	AuditSpan    string `default:"168h"  desc:"how far back such an audit compares"                                                 envconfig:"EXTRACTOR_AUDIT_SPAN"`
 	PageSize     string `default:"50"    desc:"rows a page, at most 50"                                                             envconfig:"EXTRACTOR_PAGE_SIZE"`
 	Status       string `default:"all"   desc:"all, or one of WaitConfirm, Confirmed, Delete, Cancelled, OuterConfirming, Archive"  envconfig:"EXTRACTOR_STATUS"`
 	ShopID       string `desc:"only this shop; default all"                                                                         envconfig:"EXTRACTOR_SHOP_ID"`
@@ -58,7 +60,9 @@ type Config struct {
 	// Cursor is "window" or "ts".
 	Cursor string
 	// SweepEvery 0 never sweeps.
-	SweepEvery, SweepSpan         time.Duration
+	SweepEvery, SweepSpan time.Duration
+	// AuditEvery 0 never audits by itself.
+	AuditEvery, AuditSpan         time.Duration
 	PageSize                      int
 	Filter                        Filter
 	HTTPAddr, LogLevel, LogFormat string
@@ -131,6 +135,8 @@ func (env Environment) parse(p *setting.Parser, now time.Time) Config {
 		Window:     p.Duration("EXTRACTOR_WINDOW", env.Window, time.Minute, maxWindow),
 		SweepEvery: p.Duration("EXTRACTOR_SWEEP_EVERY", env.SweepEvery, 0, 31*24*time.Hour),
 		SweepSpan:  p.Duration("EXTRACTOR_SWEEP_SPAN", env.SweepSpan, time.Minute, 92*24*time.Hour),
+		AuditEvery: p.Duration("EXTRACTOR_AUDIT_EVERY", env.AuditEvery, 0, 31*24*time.Hour),
+		AuditSpan:  p.Duration("EXTRACTOR_AUDIT_SPAN", env.AuditSpan, time.Hour, maxAudit),
 		Cursor:     p.OneOf("EXTRACTOR_CURSOR", env.Cursor, cursorWindow, cursorTS),
 		PageSize:   p.Int("EXTRACTOR_PAGE_SIZE", env.PageSize, 1, maxPageSize),
 		HTTPAddr:   env.HTTPAddr,

@@ -1,5 +1,5 @@
 // Package extractor takes orders from the ERP to the stream. Lanes read: the live one follows what changes, by windows of modification time
-// or by row version; the sweep reads the past again; backfills read what an operator asks for. One writer drops what is stored
+// or by row version; the sweep reads the past again; backfills read what an operator asks for; audits compare the past with the stream. One writer drops what is stored
 // already and commits the rest together with the checkpoint in one fenced act.
 //
 // It promises that every order version which a complete read of a window showed is on the stream before the checkpoint moves past
@@ -166,6 +166,9 @@ func (e *Extractor) open(ctx context.Context, resource Resource, erp ERP) ([]lan
 	w.load = func(ctx context.Context, since time.Time) (*stream.Known, error) {
 		return stream.LoadKnown(ctx, e.deps.Stream, name, e.cfg.Source, since, oldestMark(w.checkpoint()))
 	}
+	w.reload = func(ctx context.Context, shop string, since time.Time) (*stream.Known, error) {
+		return stream.LoadKnownOf(ctx, e.deps.Stream, name, e.cfg.Source, shop, since)
+	}
 	if err := w.cover(ctx, jushuitan.Live, at.cursor.Add(-e.cfg.memory())); err != nil {
 		return nil, err
 	}
@@ -174,7 +177,7 @@ func (e *Extractor) open(ctx context.Context, resource Resource, erp ERP) ([]lan
 	return e.lanes(resource, erp, w, log), nil
 }
 
-// lanes are who reads a resource: the live one, the sweep, and the backfills.
+// lanes are who reads a resource: the live one, the sweep, the backfills, and the audits.
 func (e *Extractor) lanes(resource Resource, erp ERP, w *writer, log logrus.FieldLogger) []lane {
 	newReader := func() *reader {
 		return &reader{
@@ -190,11 +193,9 @@ func (e *Extractor) lanes(resource Resource, erp ERP, w *writer, log logrus.Fiel
 		sweeper := &Sweeper{cfg: e.cfg, reader: newReader(), writer: w, log: log, metrics: e.metrics, now: e.deps.Now}
 		lanes = append(lanes, sweeper.Run)
 	}
-	backfiller := &Backfiller{
-		cfg: e.cfg, jobs: e.deps.Jobs, writer: w, newReader: newReader, usage: e.deps.ERP.Usage, log: log, now: e.deps.Now,
-		known: map[string]control.Job{}, wakeup: make(chan struct{}, 1),
-	}
-	return append(lanes, backfiller.Run)
+	backfiller := newBackfiller(e.cfg, e.deps.Jobs, w, newReader, e.deps.ERP.Usage, log, e.deps.Now)
+	auditor := newAuditor(e.cfg, e.deps.Jobs, w, newReader, log, e.metrics, e.deps.Now)
+	return append(lanes, backfiller.Run, auditor.Run)
 }
 
 // pause waits, or returns when ctx ends.

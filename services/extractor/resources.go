@@ -34,6 +34,8 @@ type Ask struct {
 	Keys, SoIDs []string
 	// Archive asks for archived rows.
 	Archive bool
+	// Status asks for rows of one of the vendor's statuses alone; "" for all, whatever the filter stores of them.
+	Status string
 	// Page counts from 1; Size is the rows a page.
 	Page, Size int
 }
@@ -126,6 +128,7 @@ func salesOutQuery(a Ask) any {
 		IsOfflineShop: a.Filter.OfflineShops,
 		SoIDs:         a.SoIDs,
 		Archive:       a.Archive,
+		Status:        a.Status,
 		PageIndex:     a.Page,
 		PageSize:      a.Size,
 	}

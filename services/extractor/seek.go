@@ -3,6 +3,8 @@ package extractor
 import (
 	"context"
 	"time"
+
+	"juliu/pkg/jushuitan"
 )
 
 const (
@@ -21,10 +23,16 @@ func (r *reader) seek(ctx context.Context, w Window) ([]row, Window, error) {
 	if err != nil {
 		return nil, Window{}, err
 	}
+	return r.sought(ctx, w, page, rows)
+}
+
+// sought is seek when the first page was read already.
+func (r *reader) sought(ctx context.Context, w Window, page jushuitan.Page, rows []row) ([]row, Window, error) {
 	if !mayHaveMore(page, 1, r.size) && (page.DataCount == nil || *page.DataCount <= len(rows)) {
 		return rows, w, nil
 	}
 	last, ordered := ascending(rows, w, time.Time{})
+	var err error
 	if ordered && r.full%checkOrderEvery == 0 {
 		if ordered, err = r.follows(ctx, w, last); err != nil {
 			return nil, Window{}, err

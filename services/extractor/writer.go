@@ -41,6 +41,7 @@ type writer struct {
 	filter      Filter
 	start       time.Time
 	load        func(ctx context.Context, since time.Time) (*stream.Known, error)
+	reload      func(ctx context.Context, shop string, since time.Time) (*stream.Known, error)
 	deadLetters DeadLetters
 	log         logrus.FieldLogger
 	metrics     *metrics
@@ -50,6 +51,9 @@ type writer struct {
 	known   *stream.Known
 	// floors are how far back lanes beside the live one need the known rows.
 	floors map[jushuitan.Lane]time.Time
+	// held is what a pass over the stream found while an audit runs, kept up to date; nil without one. heldShop is the shop that it is of.
+	held     *stream.Known
+	heldShop string
 }
 
 // haul is what a lane brings: rows, the window that they are from, and what the checkpoint becomes when all of them are stored.
@@ -62,6 +66,8 @@ type haul struct {
 	next func(c *juliuv1.Checkpoint)
 	// fresh says that the rows could have been seen as soon as they settled, so that the time until now is their lateness.
 	fresh bool
+	// anew judges by what an audit's pass found on the stream, not by what is remembered: records may have been deleted since.
+	anew bool
 }
 
 // checkpoint is the last one; nil before the source's first commit. The caller must not change it.
@@ -114,6 +120,7 @@ func (w *writer) commit(ctx context.Context, chunk []record.Record, last bool, h
 	}
 	failpoint.Hit("haul-committed")
 	w.known.Add(chunk)
+	w.hear(chunk)
 	var newest time.Time
 	if len(chunk) > 0 {
 		newest = chunk[len(chunk)-1].Version.Modified
@@ -154,12 +161,16 @@ func (w *writer) records(ctx context.Context, h haul) ([]record.Record, error) {
 func (w *writer) fresh(records []record.Record, h haul) []record.Record {
 	var fresh []record.Record
 	newest := map[string]record.Record{}
+	known := w.known
+	if h.anew && w.held != nil {
+		known = w.held
+	}
 	for _, r := range records {
-		if !h.filter.wants(w.resource.Status(r)) && !w.known.Has(r.Key) {
+		if !h.filter.wants(w.resource.Status(r)) && !known.Has(r.Key) {
 			w.metrics.unwanted.Inc()
 			continue
 		}
-		switch w.known.Judge(r) {
+		switch known.Judge(r) {
 		case stream.Equal:
 			w.metrics.equal.Inc()
 			continue
