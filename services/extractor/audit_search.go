@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"juliu/pkg/audit"
+	"juliu/pkg/jushuitan"
 )
 
 // examination compares one window of the ERP with what the stream holds, by counts first. Each call that counts also shows the first page of
@@ -65,33 +66,20 @@ func (x *examination) search(ctx context.Context, w Window) error {
 			return err
 		}
 		var read Window
-		if err == nil && !x.exact {
-			off, known, err := x.off(ctx, w, page.DataCount)
-			if err != nil {
+		if err == nil {
+			done, half, err := x.sound(ctx, w, page, rows, whole)
+			switch {
+			case err != nil || done:
 				return err
-			}
-			fine := x.fine(rows)
-			if known && off < 0 && fine && whole {
-				if off, err = x.explain(ctx, w, page, off); err != nil {
+			case half.span() > 0:
+				x.compare(rows, Window{Begin: w.Begin, End: half.Begin})
+				if err := x.search(ctx, half); err != nil {
 					return err
 				}
+				w.Begin = half.End
+				continue
 			}
-			if known && off == 0 && fine {
-				x.clean(w, rows)
-				return nil
-			}
-			if known {
-				if half, ok := x.halve(w, *page.DataCount, off, rows); ok {
-					x.compare(rows, Window{Begin: w.Begin, End: half.Begin})
-					if err := x.search(ctx, half); err != nil {
-						return err
-					}
-					w.Begin = half.End
-					continue
-				}
-			}
-			rows, read, err = x.reader.sought(ctx, w, page, rows)
-			if err != nil {
+			if rows, read, err = x.reader.sought(ctx, w, page, rows); err != nil {
 				return err
 			}
 		}
@@ -104,6 +92,27 @@ func (x *examination) search(ctx context.Context, w Window) error {
 		w.Begin = read.End
 	}
 	return nil
+}
+
+// sound holds the count on a window's first page against what is held. It is done when they agree; else it may return the part of what lies
+// behind the page to be searched first.
+func (x *examination) sound(ctx context.Context, w Window, page jushuitan.Page, rows []row, whole bool) (bool, Window, error) {
+	off, known, err := x.off(ctx, w, page.DataCount)
+	if err != nil || !known || x.exact {
+		return false, Window{}, err
+	}
+	fine := x.fine(rows)
+	if off < 0 && fine && whole {
+		if off, err = x.explain(ctx, w, page, off); err != nil {
+			return false, Window{}, err
+		}
+	}
+	if off == 0 && fine {
+		x.clean(w, rows)
+		return true, Window{}, nil
+	}
+	half, _ := x.halve(w, *page.DataCount, off, rows)
+	return false, half, nil
 }
 
 // off is by how much the ERP counts more than the stream holds, below 0 less. It is not known where no count was given, or where orders stand

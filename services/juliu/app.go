@@ -53,6 +53,7 @@ Try it, nothing else needed:
   juliu up                 a NATS server, a simulated ERP, the extractor and the loader, in one process
   juliu read --last 5      the newest orders on the stream
   juliu backfill --help    read past orders again, or orders by number
+  juliu audit --from 24h   prove that the stream has every order of the ERP
   juliu dlq groups         why orders could not be loaded, and what to do with them
 
 With a real ERP set JST_BASE_URL, JST_APP_KEY, JST_APP_SECRET, JST_ACCESS_TOKEN and EXTRACTOR_START; docs/configuration.md lists all settings.`
@@ -72,7 +73,7 @@ func (a App) root(started *bool) *cobra.Command {
 	}
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.AddCommand(a.up(), a.read(), a.backfill(), a.jobs(), a.dlq(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
+	root.AddCommand(a.up(), a.read(), a.backfill(), a.audit(), a.jobs(), a.dlq(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
 	return root
 }
 

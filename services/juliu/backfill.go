@@ -139,7 +139,7 @@ func (d desk) awaitPlan(ctx context.Context, job control.Job, patience time.Dura
 		}
 		if !held {
 			return false, fmt.Errorf("no extractor of source %q seems to run: nobody holds its lease, and nobody counted the job's rows; "+
-				"start the extractor, or name its EXTRACTOR_SOURCE by --source%s, then run backfill again", job.Source, d.newestSource(ctx))
+				"start the extractor, or name its EXTRACTOR_SOURCE by --source%s, then run this command again", job.Source, d.newestSource(ctx))
 		}
 		told = true
 		d.notef("extractor %s holds the lease of source %s but has not counted the rows yet; its log says why. Waiting on; Ctrl-C cancels the job", holder.Name, job.Source)

@@ -59,16 +59,26 @@ func newGround(t *testing.T, cfg sandbox.Config) *ground {
 	return g
 }
 
-// startExtractor runs the real program, whose live lane begins an hour ago; the function returned kills it and
-// returns its log.
-func (g *ground) startExtractor(t *testing.T, callsPerSecond string) func() string {
+// startExtractor runs the real program, whose live lane begins an hour ago, unless more variables say otherwise; the function returned kills
+// it and returns its log.
+func (g *ground) startExtractor(t *testing.T, callsPerSecond string, more ...string) func() string {
 	t.Helper()
-	p := command(t.Context(), t, map[string]string{
+	env := map[string]string{
 		"JST_BASE_URL": g.erp, "JST_APP_KEY": sandbox.DefaultAppKey, "JST_APP_SECRET": sandbox.DefaultAppSecret,
 		"JST_ACCESS_TOKEN": sandbox.DefaultAccessToken, "JST_RATE_PER_SECOND": callsPerSecond, "JST_RATE_PER_MINUTE": "600000",
 		"NATS_URL": g.nats, "HTTP_ADDR": "off", "EXTRACTOR_START": "1h", "EXTRACTOR_INTERVAL": "1s", "EXTRACTOR_SETTLE": "1s",
-		"EXTRACTOR_OVERLAP": "5s", "EXTRACTOR_SWEEP_EVERY": "0s",
-	}, "extractor")
+		"EXTRACTOR_OVERLAP": "5s", "EXTRACTOR_SWEEP_EVERY": "0s", "EXTRACTOR_AUDIT_EVERY": "0s",
+	}
+	for i := 0; i < len(more); i += 2 {
+		env[more[i]] = more[i+1]
+	}
+	return startProgram(t, env, "extractor")
+}
+
+// startProgram runs a program; the function returned kills it and returns its log.
+func startProgram(t *testing.T, env map[string]string, name string) func() string {
+	t.Helper()
+	p := command(t.Context(), t, env, name)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +94,7 @@ func (g *ground) startExtractor(t *testing.T, callsPerSecond string) func() stri
 	}
 	t.Cleanup(func() {
 		if log := kill(); t.Failed() {
-			t.Logf("extractor:\n%s", log)
+			t.Logf("%s:\n%s", name, log)
 		}
 	})
 	return kill

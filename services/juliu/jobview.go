@@ -66,13 +66,20 @@ func jobLineOf(job control.Job) jobLine {
 	return line
 }
 
-// askedOf is what a backfill asks for; false for a job of another kind, and one that cannot be read.
+// askedOf is what a backfill or an audit asks for; false for a job of another kind, and one that cannot be read.
 func askedOf(job control.Job) (extractor.Backfill, bool) {
-	var asked extractor.Backfill
-	if job.Kind != extractor.BackfillKind || json.Unmarshal(job.Spec, &asked) != nil {
+	switch job.Kind {
+	case extractor.BackfillKind:
+		var asked extractor.Backfill
+		err := json.Unmarshal(job.Spec, &asked)
+		return asked, err == nil
+	case extractor.AuditKind:
+		var asked extractor.Audit
+		err := json.Unmarshal(job.Spec, &asked)
+		return extractor.Backfill{From: asked.From, To: asked.To, ShopID: asked.ShopID}, err == nil
+	default:
 		return extractor.Backfill{}, false
 	}
-	return asked, true
 }
 
 // words are what a job asks for, shortly, in the merchant's time.
@@ -109,6 +116,8 @@ func plan(job control.Job) string {
 	switch {
 	case p == nil:
 		return "not counted yet"
+	case job.Kind == extractor.AuditKind:
+		return fmt.Sprintf("%d calls when nothing differs", p.Calls)
 	case p.Calls == 0:
 		return "the cost is not known, because the ERP does not say how many rows there are"
 	default:
@@ -133,6 +142,9 @@ func rows(job control.Job) string {
 	if !ok {
 		return fmt.Sprintf("%d rows", job.Progress.Rows)
 	}
+	if job.Kind == extractor.AuditKind {
+		return fmt.Sprintf("%d%% %d rows", int(share*100), job.Progress.Rows)
+	}
 	return fmt.Sprintf("%d%% %d/%d rows", int(share*100), job.Progress.Rows, job.Plan.Rows)
 }
 
@@ -144,6 +156,9 @@ func share(job control.Job) (float64, bool) {
 		return 0, false
 	case job.State == control.Done:
 		return 1, true
+	case job.Kind == extractor.AuditKind: // by time
+		asked, _ := askedOf(job)
+		return min(max(job.Progress.Cursor.Sub(asked.From).Seconds()/max(asked.To.Sub(asked.From).Seconds(), 1), 0), 0.99), true
 	default:
 		return min(float64(job.Progress.Rows)/float64(max(job.Plan.Rows, 1)), 0.99), true
 	}

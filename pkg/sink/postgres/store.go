@@ -22,9 +22,12 @@ const (
 // errSkipped means that a trigger kept rows out of the table that COPY wrote to; their lists must stay out too.
 var errSkipped = errors.New("a trigger skipped rows")
 
+// duplicateKey is SQLSTATE unique_violation.
+const duplicateKey = "23505"
+
 // beyondCopy are the SQLSTATEs that COPY may end with where upsert does not: unique_violation, and feature_not_supported, as of a table
 // with row-level security.
-func beyondCopy() []string { return []string{"23505", "0A000"} }
+func beyondCopy() []string { return []string{duplicateKey, "0A000"} }
 
 // isolate stores rows of a table, ordered by key, and names those in failed that could not be stored. A batch that fails for what one of
 // its rows holds is cut at that row, or in halves when the server does not tell which it is; what is stored is not written again. Its
