@@ -3,30 +3,91 @@ package extractor
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
-
-	"juliu/pkg/jushuitan"
 )
 
 // explain looks for why the ERP counts less than is held, before rows are read for it: orders that were modified again just before the ERP
 // counted leave their window there at once, and on the stream when the live lane has read them; and archived ones may be shown only to who
 // asks for them. It returns how many less are left.
-func (x *examination) explain(ctx context.Context, w Window, page jushuitan.Page, off int) (int, error) {
-	if moved, err := x.moved(ctx, w, page.ServerTime); err != nil || off+moved == 0 {
-		x.window.Moved += moved
-		return off + moved, err
+func (x *examination) explain(ctx context.Context, w Window, counted time.Time, off int) (int, error) {
+	moved, err := x.moved(ctx, w, counted)
+	if err != nil {
+		return off, err
 	}
-	shown, rows, err := x.reader.page(ctx, Ask{Window: w, Archive: true, Page: 1})
+	if off += moved; off == 0 || x.hides != nil && !*x.hides {
+		x.window.Moved += moved
+		return off, nil
+	}
+	page, rows, err := x.reader.page(ctx, Ask{Window: w, Archive: true, Page: 1})
 	switch {
-	case errors.Is(err, ErrHollow):
+	case errors.Is(err, ErrHollow), err == nil && page.DataCount != nil && *page.DataCount == 0:
 		return off, nil
 	case err != nil:
 		return off, err
-	case shown.DataCount != nil && off+*shown.DataCount == 0 && x.fine(rows):
-		x.window.Hidden += *shown.DataCount
+	case page.DataCount != nil && off+*page.DataCount == 0 && x.fine(rows):
+		x.window.Hidden += *page.DataCount
 		return 0, nil
 	}
-	return off, nil
+	before := x.count(w.Begin, w.End)
+	err = x.readArchive(ctx, w)
+	return off + before - x.count(w.Begin, w.End), err
+}
+
+// readArchive compares the archived orders of a window, where the ERP keeps them apart.
+func (x *examination) readArchive(ctx context.Context, w Window) error {
+	if x.hides != nil && !*x.hides {
+		return nil
+	}
+	r := *x.reader
+	r.archive = true
+	shown := map[string]row{}
+	for part := w; part.span() > 0; {
+		rows, read, err := insistRead(ctx, &r, part)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if row.err == nil && inside(row.Version, w) {
+				shown[row.Key] = row
+			}
+		}
+		part.Begin = read.End
+	}
+	x.reader.calls = r.calls
+	if apart, err := x.apart(ctx, shown); err != nil || !apart {
+		return err
+	}
+	for key, row := range shown {
+		held := x.writer.holds(key)
+		if held == nil && !x.wanted(row) {
+			continue
+		}
+		x.archived[key] = row.Version.Modified
+		if held != nil {
+			x.archived[key] = held.Version.Modified
+		}
+		x.window.Compared++
+		x.window.Hidden++
+		x.note(row)
+	}
+	return nil
+}
+
+// apart says whether the ERP shows archived orders to nobody who does not ask for them. One page of them tells.
+func (x *examination) apart(ctx context.Context, archived map[string]row) (bool, error) {
+	if x.hides != nil || len(archived) == 0 {
+		return len(archived) > 0, nil
+	}
+	keys := slices.Sorted(maps.Keys(archived))
+	_, rows, err := x.reader.page(ctx, Ask{Keys: keys[:min(len(keys), maxNames, x.reader.size)], Page: 1})
+	if err != nil && !errors.Is(err, ErrHollow) {
+		return false, err
+	}
+	hides := len(rows) == 0
+	x.hides = &hides
+	return hides, nil
 }
 
 // maxCatchUp is how long an audit waits for the live lane to read what was modified just now. Where that takes longer the rows are read.

@@ -22,6 +22,9 @@ func (x *examination) searchChosen(ctx context.Context, w Window) error {
 				return err
 			}
 			off, known, err := x.off(ctx, w, count)
+			if err == nil && known && off < 0 && x.whole(w) {
+				off, err = x.explain(ctx, w, x.reader.now(), off)
+			}
 			switch {
 			case err != nil:
 				return err
@@ -39,7 +42,7 @@ func (x *examination) searchChosen(ctx context.Context, w Window) error {
 			}
 		}
 		for part.span() > 0 {
-			rows, read, err := x.reader.read(ctx, part)
+			rows, read, err := insistRead(ctx, x.reader, part)
 			if err != nil {
 				return err
 			}

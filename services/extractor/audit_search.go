@@ -24,6 +24,8 @@ type examination struct {
 	edges  *edges
 	probed bool
 
+	// told are the keys that the report names already.
+	told map[string]bool
 	// window is the result, and found what is wrong with each key, with the row that cures it.
 	window audit.Window
 	found  map[string]finding
@@ -31,6 +33,10 @@ type examination struct {
 	counted int64
 	// nameless are rows without a number.
 	nameless map[string]struct{}
+	// archived are the orders of the window that only who asks for archived ones is shown, with when they were modified as held; hides is
+	// whether the ERP keeps them apart at all, nil while that is not known.
+	archived map[string]time.Time
+	hides    *bool
 	// unseen are keys that are held as modified where no row shows them.
 	unseen []string
 }
@@ -46,6 +52,12 @@ type finding struct {
 func (x *examination) examine(ctx context.Context, w Window) error {
 	x.window = audit.Window{Begin: w.Begin, End: w.End, Stream: int64(x.writer.count(w.Begin, w.End))}
 	x.found, x.nameless, x.unseen, x.counted = map[string]finding{}, map[string]struct{}{}, nil, -1
+	x.archived = map[string]time.Time{}
+	if x.exact {
+		if err := x.readArchive(ctx, w); err != nil {
+			return err
+		}
+	}
 	search := x.search
 	if x.reader.filter.Status != "" {
 		search = x.searchChosen
@@ -55,19 +67,20 @@ func (x *examination) examine(ctx context.Context, w Window) error {
 	}
 	x.window.Nameless = len(x.nameless)
 	x.window.Overcounted = max(0, x.counted-x.window.ERP-int64(len(x.nameless)))
+	x.window.ERP += int64(len(x.archived))
 	return x.resolve(ctx, w)
 }
 
 // search compares a window by counts, and row by row where they differ.
 func (x *examination) search(ctx context.Context, w Window) error {
-	for whole := true; w.span() > 0; whole = false {
+	for w.span() > 0 {
 		page, rows, err := x.reader.page(ctx, Ask{Window: w, Page: 1})
 		if err != nil && !errors.Is(err, ErrHollow) {
 			return err
 		}
 		var read Window
 		if err == nil {
-			done, half, err := x.sound(ctx, w, page, rows, whole)
+			done, half, err := x.sound(ctx, w, page, rows)
 			switch {
 			case err != nil || done:
 				return err
@@ -84,7 +97,7 @@ func (x *examination) search(ctx context.Context, w Window) error {
 			}
 		}
 		if read.span() <= 0 {
-			if rows, read, err = x.reader.read(ctx, w); err != nil {
+			if rows, read, err = insistRead(ctx, x.reader, w); err != nil {
 				return err
 			}
 		}
@@ -96,14 +109,14 @@ func (x *examination) search(ctx context.Context, w Window) error {
 
 // sound holds the count on a window's first page against what is held. It is done when they agree; else it may return the part of what lies
 // behind the page to be searched first.
-func (x *examination) sound(ctx context.Context, w Window, page jushuitan.Page, rows []row, whole bool) (bool, Window, error) {
+func (x *examination) sound(ctx context.Context, w Window, page jushuitan.Page, rows []row) (bool, Window, error) {
 	off, known, err := x.off(ctx, w, page.DataCount)
 	if err != nil || !known || x.exact {
 		return false, Window{}, err
 	}
 	fine := x.fine(rows)
-	if off < 0 && fine && whole {
-		if off, err = x.explain(ctx, w, page, off); err != nil {
+	if x.whole(w) && off < 0 && fine {
+		if off, err = x.explain(ctx, w, page.ServerTime, off); err != nil {
 			return false, Window{}, err
 		}
 	}
@@ -115,26 +128,55 @@ func (x *examination) sound(ctx context.Context, w Window, page jushuitan.Page, 
 	return false, half, nil
 }
 
+// whole says that a window is all that is examined.
+func (x *examination) whole(w Window) bool {
+	return w.Begin.Equal(x.window.Begin) && w.End.Equal(x.window.End)
+}
+
+// insistRead is reader.read, again for as long as the ERP counts rows in a second and does not show them and that is not believed.
+func insistRead(ctx context.Context, r *reader, w Window) ([]row, Window, error) {
+	for {
+		rows, read, err := r.read(ctx, w)
+		if !errors.Is(err, ErrHollow) {
+			return rows, read, err
+		}
+	}
+}
+
 // off is by how much the ERP counts more than the stream holds, below 0 less. It is not known where no count was given, or where orders stand
 // on a second at the ends of which it is not known whether it is counted.
 func (x *examination) off(ctx context.Context, w Window, count *int) (int, bool, error) {
 	if count == nil {
 		return 0, false, nil
 	}
-	held, off := x.writer.count(w.Begin, w.End), 0
-	if held == x.writer.count(w.Begin.Add(-edge), w.End.Add(edge)) {
+	held, off := x.count(w.Begin, w.End), 0
+	if held == x.count(w.Begin.Add(-edge), w.End.Add(edge)) {
 		off = *count - held // in every reading of the edges
 	} else {
+		if x.exact {
+			return 0, false, nil // the rows will tell
+		}
 		ok, err := x.knowEdges(ctx)
 		if err != nil || !ok {
 			return 0, false, err
 		}
-		off = *count - x.writer.count(x.edges.bounds(w))
+		off = *count - x.count(x.edges.bounds(w))
 	}
 	if x.counted < 0 {
 		x.counted = int64(held + off)
 	}
 	return off, true, nil
+}
+
+// count is how many keys are held as modified within a span, without the archived ones that the ERP's count leaves out.
+func (x *examination) count(begin, end time.Time) int {
+	n := x.writer.count(begin, end)
+	for _, at := range x.archived {
+		if !at.Before(begin) && at.Before(end) {
+			n--
+		}
+	}
+	return n
 }
 
 // knowEdges probes once.
@@ -168,9 +210,10 @@ func (x *examination) halve(w Window, count, off int, rows []row) (Window, bool)
 
 // clean notes a window whose counts agree.
 func (x *examination) clean(w Window, rows []row) {
-	x.window.ERP += int64(x.writer.count(w.Begin, w.End))
+	held := int64(x.count(w.Begin, w.End))
+	x.window.ERP += held
 	x.window.Compared += within(rows, w)
-	x.window.Counted = x.window.Counted || int64(len(rows)) < int64(x.writer.count(w.Begin, w.End))
+	x.window.Counted = x.window.Counted || int64(len(rows)) < held
 }
 
 // fine says that nothing is wrong with any of the rows.
@@ -219,7 +262,7 @@ func (x *examination) compare(rows []row, w Window) {
 		x.note(row)
 	}
 	for _, key := range x.writer.within(w) {
-		if !shown[key] {
+		if _, archived := x.archived[key]; !shown[key] && !archived {
 			x.unseen = append(x.unseen, key)
 		}
 	}

@@ -24,6 +24,10 @@ func (d *desk) Create(_ context.Context, kind, source string, spec any) (control
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.job = control.Job{ID: "1", Kind: kind, Source: source, State: control.Planning, Spec: asked, Created: time.Now()}
+	select {
+	case d.changed <- struct{}{}:
+	default:
+	}
 	return d.job, err
 }
 

@@ -1,0 +1,424 @@
+package extractor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"juliu/pkg/audit"
+	"juliu/pkg/control"
+	"juliu/pkg/jushuitan"
+	"juliu/pkg/jushuitan/sandbox"
+	"juliu/pkg/record"
+)
+
+// calm is a sandbox without faults.
+func calm(cfg sandbox.Config) sandbox.Config {
+	cfg.RatePerSecond, cfg.RatePerMinute = 1000, 60_000
+	return cfg
+}
+
+// audited carries out an audit of everything up to a minute ago and returns its report.
+func (w *walked) audited(t *testing.T, spec Audit) audit.Report {
+	t.Helper()
+	spec.From, spec.To = w.poller.cfg.Start, time.Now()
+	return w.auditOf(t, spec)
+}
+
+func (w *walked) auditOf(t *testing.T, spec Audit) audit.Report {
+	t.Helper()
+	asked, err := json.Marshal(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{changed: make(chan struct{}, 1), job: control.Job{ID: "1", Kind: AuditKind, Source: "main", State: control.Planning, Spec: asked}}
+	a := newAuditor(w.poller.cfg, d, w.poller.writer, w.newReader, w.poller.log, w.poller.metrics, time.Now)
+	work := func() {
+		for tries := 0; ; tries++ {
+			if err := a.carryOut(jushuitan.WithLane(t.Context(), jushuitan.Audit), t.Context(), d.look()); err == nil {
+				return
+			} else if tries == 100 {
+				t.Fatal(err)
+			}
+		}
+	}
+	work()
+	if _, err := d.Change(t.Context(), "1", func(j *control.Job) error { return j.Move(control.Running) }); err != nil {
+		t.Fatal(err)
+	}
+	work()
+	var report audit.Report
+	if err := json.Unmarshal(d.look().Report, &report); err != nil || d.look().State != control.Done {
+		t.Fatalf("the job is %s, %v", d.look().State, err)
+	}
+	return report
+}
+
+// kinds are the differences of a report.
+func kinds(r audit.Report) map[string]audit.Kind {
+	all := map[string]audit.Kind{}
+	for _, d := range r.Differences {
+		all[d.Key] = d.Kind
+	}
+	return all
+}
+
+// forgetful deletes the records of some orders from the stream, of those that the ERP shows.
+func (w *walked) forgetful(random *rand.Rand, n int) map[string]audit.Kind {
+	lost := map[string]audit.Kind{}
+	for _, key := range w.shown(random)[:n] {
+		delete(w.stream.newest, key)
+		lost[key] = audit.Missing
+	}
+	return lost
+}
+
+// shown are the orders that the ERP shows and the stream holds, shuffled.
+func (w *walked) shown(random *rand.Rand) []string {
+	var keys []string
+	for key := range w.erp.box.Ledger().Final() {
+		if _, ok := w.stream.newest[key]; ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	return keys
+}
+
+// stored makes an ERP with orders that lived for a while, and a stream that holds them.
+func stored(t *testing.T, seed uint64, edit func(*Config), more func(*sandbox.Config)) (*walked, *rand.Rand) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 11))
+	cfg := calm(sandbox.Config{
+		Seed: seed, Orders: 300 + random.IntN(1500), History: time.Duration(1+random.IntN(40*60)) * time.Minute,
+		Edges: []sandbox.Edges{sandbox.InclusiveEdges, sandbox.HalfOpenEdges, sandbox.ExclusiveEdges}[random.IntN(3)], HideArchived: random.IntN(2) == 0,
+		Faults: sandbox.Faults{Milliseconds: float64(random.IntN(2)) * 0.3},
+	})
+	if more != nil {
+		more(&cfg)
+	}
+	w := newWalk(t, cfg, 0, func(c *Config) {
+		c.Start, c.SweepSpan = time.Now().Add(-cfg.History-time.Hour), 92*24*time.Hour
+		edit(c)
+	})
+	w.erp.slow = [2]time.Duration{10 * time.Millisecond, 20 * time.Millisecond}
+	w.catchUp(t)
+	w.erp.box.SetTraffic(sandbox.Traffic{NewShare: 0.2, EditShare: 0.3})
+	for range 20 {
+		<-time.After(time.Minute)
+		w.erp.box.Step(random.IntN(20))
+	}
+	w.rest(t)
+	<-time.After(5 * time.Minute)
+	w.catchUp(t)
+	if cfg.HideArchived { // what was archived before anybody read it is missing
+		w.audited(t, Audit{Exact: true, Repair: true})
+	}
+	return w, random
+}
+
+// Whatever the ERP's reading of a window's ends, and whether it shows archived orders or not: what was deleted from the stream is named, and
+// nothing else is; it is repaired, and then a count a day tells that all is well.
+func TestAnAuditNamesWhatWasDeleted(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(40)
+	if long() {
+		seeds = 1000
+	}
+	for seed := range seeds {
+		synctest.Test(t, func(t *testing.T) {
+			w, random := stored(t, seed, asIs, nil)
+			if r := w.audited(t, Audit{}); r.Found() > 0 {
+				t.Errorf("seed %d: nothing is wrong, named are %v", seed, r.Differences)
+			}
+			want := w.forgetful(random, 1+random.IntN(40))
+			r := w.audited(t, Audit{})
+			if diff := cmp.Diff(want, kinds(r)); diff != "" || r.Gaps() != len(want) {
+				t.Errorf("seed %d: %d gaps (- want, + got):\n%s", seed, r.Gaps(), diff)
+			}
+			r = w.audited(t, Audit{Repair: true})
+			if diff := cmp.Diff(want, kinds(r)); diff != "" || r.Gaps() != 0 || r.Repaired() != len(want) {
+				t.Errorf("seed %d: repaired %d (- want, + got):\n%s", seed, r.Repaired(), diff)
+			}
+			if r = w.audited(t, Audit{}); r.Found() > 0 || len(w.lost()) > 0 || len(w.stream.faults) > 0 {
+				t.Errorf("seed %d: afterwards %v, lost %v, faults %v", seed, r.Differences, w.lost(), w.stream.faults)
+			}
+		})
+	}
+}
+
+// Every kind of difference at once, in an exact audit; also where counts cancel each other.
+func TestAnExactAuditSeesEveryDifference(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(20)
+	if long() {
+		seeds = 500
+	}
+	for seed := range seeds {
+		synctest.Test(t, func(t *testing.T) {
+			w, random := stored(t, seed, asIs, nil)
+			want := w.forgetful(random, 5)
+			keys := w.shown(random)
+			for _, key := range keys[:5] {
+				r := w.stream.newest[key]
+				r.Version.TS--
+				r.Version.Modified = r.Version.Modified.Add(-time.Duration(random.IntN(3000)) * time.Second)
+				w.stream.newest[key], want[key] = r, audit.Stale
+			}
+			for _, key := range keys[5:10] {
+				r := w.stream.newest[key]
+				r.Hash[0]++
+				w.stream.newest[key], want[key] = r, audit.Altered
+			}
+			gone := record.Record{Key: "7", Version: w.stream.newest[keys[11]].Version}
+			w.stream.newest["7"], want["7"] = gone, audit.Extra
+			r := w.audited(t, Audit{Exact: true})
+			if diff := cmp.Diff(want, kinds(r)); diff != "" || r.Gaps() != 15 {
+				t.Errorf("seed %d: %d gaps (- want, + got):\n%s", seed, r.Gaps(), diff)
+			}
+			w.stream.faults = nil
+			r = w.audited(t, Audit{Exact: true, Repair: true})
+			if diff := cmp.Diff(want, kinds(r)); diff != "" || r.Gaps() != 0 || r.Repaired() != 15 {
+				t.Errorf("seed %d: repaired %d (- want, + got):\n%s", seed, r.Repaired(), diff)
+			}
+			r = w.audited(t, Audit{Exact: true})
+			if diff := cmp.Diff(map[string]audit.Kind{"7": audit.Extra}, kinds(r)); diff != "" || r.Gaps() != 0 || len(w.lost()) > 0 {
+				t.Errorf("seed %d: afterwards lost %v (- want, + got):\n%s", seed, w.lost(), diff)
+			}
+		})
+	}
+}
+
+// One order of many is found by halving, not by reading all.
+func TestOneMissingOrderCostsFewCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, random := stored(t, 1, asIs, func(c *sandbox.Config) { c.Orders, c.History = 20_000, 20*time.Hour })
+		want := w.forgetful(random, 1)
+		r := w.audited(t, Audit{})
+		t.Logf("%d calls for one of %d orders", r.Calls, r.Total().ERP)
+		if diff := cmp.Diff(want, kinds(r)); diff != "" || r.Calls > 40 {
+			t.Errorf("%d calls, at most 40 (- want, + got):\n%s", r.Calls, diff)
+		}
+	})
+}
+
+// A source that stores shipped orders alone is held against the ERP's count of those.
+func TestAnAuditOfAStatusCountsThatStatus(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		synctest.Test(t, func(t *testing.T) {
+			w, random := stored(t, seed, func(c *Config) { c.Filter.Status = "Confirmed" }, func(c *sandbox.Config) { c.HideArchived = false })
+			r := w.audited(t, Audit{})
+			if all := len(w.erp.box.Ledger().Final()); r.Found() > 0 || r.Total().Stream != int64(len(w.stream.newest)) || len(w.stream.newest) >= all {
+				t.Errorf("seed %d: %d of %d orders stored; %+v", seed, len(w.stream.newest), all, r)
+			}
+			if r.Total().Compared > 0 {
+				t.Errorf("seed %d: the counts did not suffice: %+v", seed, r.Windows)
+			}
+			want := w.forgetful(random, 7)
+			if diff := cmp.Diff(want, kinds(w.audited(t, Audit{Repair: true}))); diff != "" {
+				t.Errorf("seed %d (- want, + got):\n%s", seed, diff)
+			}
+			if r := w.audited(t, Audit{}); r.Found() > 0 {
+				t.Errorf("seed %d: afterwards %v", seed, r.Differences)
+			}
+		})
+	}
+}
+
+// liar is an ERP whose counts are wrong by a number, or absent.
+type liar struct {
+	ERP
+
+	by     int
+	silent bool
+}
+
+func (l liar) Query(ctx context.Context, e jushuitan.Endpoint, biz any) (jushuitan.Page, error) {
+	page, err := l.ERP.Query(ctx, e, biz)
+	switch q, ok := biz.(jushuitan.SalesOutQuery); {
+	case !ok || len(q.IOIDs) > 0 || page.DataCount == nil || *page.DataCount == 0:
+	case l.silent:
+		page.DataCount = nil
+	default:
+		n := *page.DataCount + l.by
+		page.DataCount = &n
+	}
+	return page, err
+}
+
+// Counts that lie cost calls, and hide nothing and invent nothing.
+func TestAnAuditDoesNotBelieveCountsThatLie(t *testing.T) {
+	t.Parallel()
+	for name, lie := range map[string]liar{"3 too many": {by: 3}, "none": {silent: true}, "as they are": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w, random := stored(t, 3, asIs, func(c *sandbox.Config) { c.HideArchived, c.History = false, 5*time.Hour })
+				honest := w.newReader
+				w.newReader = func() *reader {
+					r := honest()
+					lie.ERP = r.erp
+					r.erp = lie
+					return r
+				}
+				r := w.audited(t, Audit{})
+				if r.Found() > 0 || r.Total().Overcounted != int64(lie.by*len(r.Windows)) {
+					t.Errorf("%d counted too many, found %v", r.Total().Overcounted, r.Differences)
+				}
+				if diff := cmp.Diff(w.forgetful(random, 9), kinds(w.audited(t, Audit{}))); diff != "" {
+					t.Errorf("- want, + got:\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// deaf takes dead letters.
+type deaf struct{}
+
+func (deaf) KeepRow(context.Context, string, string, []byte, string, string) error { return nil }
+
+// Rows without a number are counted by the ERP and stand in the dead letters: they are no gap.
+func TestRowsWithoutANumberAreNoGap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWalk(t, calm(sandbox.Config{Seed: 1, Orders: 600, Faults: sandbox.Faults{NoIdentity: 0.02}}), 0, asIs)
+		w.poller.writer.deadLetters = deaf{}
+		w.catchUp(t)
+		<-time.After(10 * time.Minute)
+		w.catchUp(t)
+		r := w.audited(t, Audit{})
+		if n := w.erp.box.Ledger().Nameless(); n == 0 || r.Total().Nameless != n || r.Found() > 0 || r.Total().Overcounted != 0 {
+			t.Errorf("%d rows have no number, the report says %d, counted too many %d, found %v", n, r.Total().Nameless, r.Total().Overcounted, r.Differences)
+		}
+	})
+}
+
+// While orders move under it and the live lane takes them, an audit names nothing that is not so.
+func TestAnAuditOverAMovingERPInventsNothing(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(3)
+	if long() {
+		seeds = 50
+	}
+	for seed := range seeds {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWalk(t, sandbox.Config{Seed: seed, Orders: 1500, History: 30 * time.Hour}, 6, func(c *Config) {
+				c.Start, c.Overlap, c.SweepEvery = time.Now().Add(-31*time.Hour), 10*time.Minute, 0
+			})
+			w.goOn(t, 30*time.Minute)
+			ctx, stop := context.WithCancel(t.Context())
+			var group sync.WaitGroup
+			group.Go(func() { _ = w.poller.Run(ctx, t.Context()) })
+			var reports []audit.Report
+			for _, spec := range []Audit{{}, {Exact: true}} {
+				reports = append(reports, w.audited(t, spec))
+			}
+			stop()
+			group.Wait()
+			for _, r := range reports {
+				total := r.Total()
+				t.Logf("seed %d: %d orders, %d compared, %d moved meanwhile, %d calls", seed, total.ERP, total.Compared, total.Moved, r.Calls)
+				if r.Found() > 0 {
+					t.Errorf("seed %d: %v", seed, r.Differences)
+				}
+			}
+			if len(w.stream.faults) > 0 {
+				t.Errorf("seed %d: %v", seed, w.stream.faults)
+			}
+		})
+	}
+}
+
+// An audit that was interrupted goes on where it was, with what it had found.
+func TestAnAuditGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, random := stored(t, 5, asIs, func(c *sandbox.Config) { c.History = 75 * time.Hour })
+		want := w.forgetful(random, 20)
+		asked, err := json.Marshal(Audit{From: w.poller.cfg.Start, To: time.Now(), Repair: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &desk{changed: make(chan struct{}, 1), job: control.Job{ID: "1", Kind: AuditKind, Source: "main", State: control.Running, Spec: asked}}
+		stops := 0
+		for !d.look().State.Ended() && stops < 100 {
+			// Each process reads one day and dies.
+			ctx, stop := context.WithCancel(t.Context())
+			a := newAuditor(w.poller.cfg, oneChange{d, stop}, w.poller.writer, w.newReader, w.poller.log, w.poller.metrics, time.Now)
+			_ = a.carryOut(ctx, t.Context(), d.look())
+			stop()
+			stops++
+		}
+		var report audit.Report
+		if err := json.Unmarshal(d.look().Report, &report); err != nil {
+			t.Fatal(err)
+		}
+		begins := map[string]bool{}
+		for _, window := range report.Windows {
+			begins[fmt.Sprint(window.Begin)] = true
+		}
+		if diff := cmp.Diff(want, kinds(report)); diff != "" || stops < 3 || len(begins) != len(report.Windows) || report.Calls != d.look().Progress.Calls {
+			t.Errorf("%d starts, %d days of %d (- want, + got):\n%s", stops, len(begins), len(report.Windows), diff)
+		}
+	})
+}
+
+// oneChange ends the work after each change.
+type oneChange struct {
+	*desk
+
+	stop func()
+}
+
+func (d oneChange) Change(ctx context.Context, id string, edit func(*control.Job) error) (control.Job, error) {
+	defer d.stop()
+	return d.desk.Change(ctx, id, edit)
+}
+
+// Audits come on schedule, a restart does not begin one before its time, and what they find is repaired.
+func TestAuditsComeOnSchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, random := stored(t, 2, func(c *Config) { c.AuditEvery, c.AuditSpan = 24*time.Hour, 168*time.Hour }, nil)
+		d := &desk{changed: make(chan struct{}, 1), job: control.Job{ID: "0", Kind: BackfillKind, Source: "main", State: control.Done}}
+		run := func(length time.Duration) {
+			ctx, stop := context.WithTimeout(t.Context(), length)
+			defer stop()
+			a := newAuditor(w.poller.cfg, d, w.poller.writer, w.newReader, w.poller.log, w.poller.metrics, time.Now)
+			var group sync.WaitGroup
+			group.Go(func() { _ = w.poller.Run(ctx, t.Context()) })
+			group.Go(func() {
+				if err := a.Run(ctx, t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+			group.Wait()
+		}
+		w.forgetful(random, 8)
+		run(time.Hour)
+		first := d.look()
+		if first.Kind != AuditKind || first.State != control.Done || first.Progress.Stored != 8 || len(w.lost()) > 0 {
+			t.Fatalf("the job is %s %s, stored %d of 8: %s", first.Kind, first.State, first.Progress.Stored, first.Problem)
+		}
+		run(20 * time.Hour)
+		if !d.look().Created.Equal(first.Created) {
+			t.Error("a restart began another audit before its time")
+		}
+		run(4 * time.Hour)
+		if again := d.look().Created.Sub(first.Created); again < 24*time.Hour || again > 25*time.Hour || d.look().State != control.Done {
+			t.Errorf("the next audit came after %v and is %s", again, d.look().State)
+		}
+	})
+}
