@@ -8,31 +8,56 @@ import (
 	"time"
 )
 
-// explain looks for why the ERP counts less than is held, before rows are read for it: orders that were modified again just before the ERP
-// counted leave their window there at once, and on the stream when the live lane has read them; and archived ones may be shown only to who
-// asks for them. It returns how many less are left.
-func (x *examination) explain(ctx context.Context, w Window, counted time.Time, off int) (int, error) {
-	moved, err := x.moved(ctx, w, counted)
+// account says by how much a window's count is off when that is left out which is no difference: archived orders that the ERP counts only
+// for who asks for them, and orders that were modified again just before the ERP counted: those leave their window there at once, and on the
+// stream when the live lane has read them. Where something is off all the same, the archived orders are read and compared first, so
+// that they cannot hide what is missing.
+func (x *examination) account(ctx context.Context, w Window, counted time.Time, off int, fine bool) (int, error) {
+	archived, archivedFine, err := x.countArchived(ctx, w)
 	if err != nil {
 		return off, err
 	}
-	if off += moved; off == 0 || x.hides != nil && !*x.hides {
-		x.window.Moved += moved
-		return off, nil
+	moved := 0
+	if off+archived < 0 {
+		if moved, err = x.moved(ctx, w, counted); err != nil {
+			return off, err
+		}
+		off += moved
 	}
-	page, rows, err := x.reader.page(ctx, Ask{Window: w, Archive: true, Page: 1})
-	switch {
-	case errors.Is(err, ErrHollow), err == nil && page.DataCount != nil && *page.DataCount == 0:
-		return off, nil
-	case err != nil:
-		return off, err
-	case page.DataCount != nil && off+*page.DataCount == 0 && x.fine(rows):
-		x.window.Hidden += *page.DataCount
+	if off+archived == 0 && fine && archivedFine {
+		x.window.Hidden += archived
+		x.window.Moved += moved
 		return 0, nil
+	}
+	if archived == 0 {
+		return off, nil
 	}
 	before := x.count(w.Begin, w.End)
 	err = x.readArchive(ctx, w)
 	return off + before - x.count(w.Begin, w.End), err
+}
+
+// countArchived is how many orders of a window the ERP shows only to who asks for archived ones, and whether nothing is wrong with the first of
+// them.
+func (x *examination) countArchived(ctx context.Context, w Window) (int, bool, error) {
+	if x.hides != nil && !*x.hides {
+		return 0, true, nil
+	}
+	page, rows, err := x.reader.page(ctx, Ask{Window: w, Archive: true, Page: 1})
+	if err != nil || page.DataCount == nil || *page.DataCount == 0 {
+		if errors.Is(err, ErrHollow) {
+			err = nil
+		}
+		return 0, true, err
+	}
+	shown := map[string]row{}
+	for _, row := range rows {
+		shown[row.Key] = row
+	}
+	if apart, err := x.apart(ctx, shown); err != nil || !apart {
+		return 0, true, err
+	}
+	return *page.DataCount, x.fine(rows), nil
 }
 
 // readArchive compares the archived orders of a window, where the ERP keeps them apart.

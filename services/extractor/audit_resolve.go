@@ -22,8 +22,8 @@ func (x *examination) searchChosen(ctx context.Context, w Window) error {
 				return err
 			}
 			off, known, err := x.off(ctx, w, count)
-			if err == nil && known && off < 0 && x.whole(w) {
-				off, err = x.explain(ctx, w, x.reader.now(), off)
+			if err == nil && known && x.whole(w) {
+				off, err = x.account(ctx, w, x.reader.now(), off, true)
 			}
 			switch {
 			case err != nil:

@@ -115,8 +115,8 @@ func (x *examination) sound(ctx context.Context, w Window, page jushuitan.Page, 
 		return false, Window{}, err
 	}
 	fine := x.fine(rows)
-	if x.whole(w) && off < 0 && fine {
-		if off, err = x.explain(ctx, w, page.ServerTime, off); err != nil {
+	if x.whole(w) {
+		if off, err = x.account(ctx, w, page.ServerTime, off, fine); err != nil {
 			return false, Window{}, err
 		}
 	}
