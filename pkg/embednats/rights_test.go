@@ -33,7 +33,7 @@ func serveDeployed(tb testing.TB) *server.Server {
 		tb.Fatal(err)
 	}
 	var conf strings.Builder
-	for _, user := range []string{"PROVISION", "EXTRACTOR", "LOADER", "READER", "OPERATOR"} {
+	for _, user := range []string{"PROVISION", "EXTRACTOR", "LOADER", "READER", "OPERATOR", "AUDITOR"} {
 		conf.WriteString("NATS_" + user + "_PASSWORD: password\n")
 	}
 	conf.Write(file)
@@ -117,6 +117,9 @@ func TestEachDeployedUserCanDoItsWork(t *testing.T) {
 		{"operator", "juliu", func(ctx context.Context, conn *stream.Conn) error {
 			return errors.Join(plan(ctx, conn), watch(ctx, conn), whoHolds(ctx, conn), snapshot(ctx, conn))
 		}},
+		{"auditor", "juliu", func(ctx context.Context, conn *stream.Conn) error {
+			return errors.Join(plan(ctx, conn), watch(ctx, conn), whoHolds(ctx, conn), snapshot(ctx, conn), readAll(ctx, conn), readHeads(ctx, conn))
+		}},
 		{"reader", "juliu", func(ctx context.Context, conn *stream.Conn) error {
 			return errors.Join(watch(ctx, conn), whoHolds(ctx, conn), snapshot(ctx, conn), readAll(ctx, conn))
 		}},
@@ -160,6 +163,9 @@ func extract(ctx context.Context, conn *stream.Conn) error {
 		return err
 	}
 	_, err = stream.LoadKnown(ctx, conn, "sales-out", "main", time.Unix(0, 0), 0)
+	if err == nil {
+		_, err = stream.LoadKnownOf(ctx, conn, "sales-out", "main", "1", time.Unix(0, 0))
+	}
 	return err
 }
 
@@ -323,6 +329,10 @@ func drop(ctx context.Context, conn *stream.Conn) error {
 	return err
 }
 
+func readHeads(ctx context.Context, conn *stream.Conn) error {
+	return stream.ReadHeads(ctx, conn, stream.ReadOptions{Resource: "sales-out", Source: "main"}, func(stream.Head) error { return nil })
+}
+
 func TestDeployedUsersCannotDoAnothersWork(t *testing.T) {
 	t.Parallel()
 	s := serveDeployed(t)
@@ -354,6 +364,7 @@ func TestDeployedUsersCannotDoAnothersWork(t *testing.T) {
 			"jst.record.sales-out.main.1.7", "jst.dlq.sales-out.main.1.7", "jst.checkpoint.sales-out.main", api + "STREAM.PURGE.JUSHUITAN_DLQ",
 			api + "STREAM.MSG.DELETE.JUSHUITAN", api + "CONSUMER.DELETE.JUSHUITAN.loader", api + "CONSUMER.MSG.NEXT.JUSHUITAN.loader",
 		}),
+		"auditor":   slices.Concat(token, lease, job[1:], []string{"jst.record.sales-out.main.1.1", "jst.checkpoint.sales-out.main"}),
 		"extractor": slices.Concat(lease[1:], job[1:], token[4:], []string{"$KV.juliu-leases.other", "$KV.juliu-tokens.other"}),
 		"provision": {"$KV.juliu-tokens.main", "$KV.juliu-leases.main", "$KV.juliu-jobs.backfill.1", api + "STREAM.MSG.GET." + tokens, api + "STREAM.DELETE." + tokens},
 	} {

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,19 @@ func TestKnownIsAMapOfTheNewest(t *testing.T) {
 				if got := k.Judge(r); got != want || k.Len() != len(model) {
 					t.Fatalf("judged %s, want %s; %d keys, want %d", got, want, k.Len(), len(model))
 				}
+				version, mark, ok := k.Find(r.Key)
+				if old, want := model[r.Key]; ok != want || ok && (version != old.Version || mark != uint64(old.Hash[0])<<56) {
+					t.Fatalf("found %v %x %v, want %v %v", version, mark, ok, old, want)
+				}
+				begin, end, within := epoch().Add(1), epoch().Add(4), 0
+				for _, old := range model {
+					if at := old.Version.Modified; !at.Before(begin) && at.Before(end) {
+						within++
+					}
+				}
+				if n := k.Count(begin, end); n != within {
+					t.Fatalf("%d keys within, want %d", n, within)
+				}
 			},
 		})
 	})
@@ -165,5 +179,22 @@ func TestLoadKnownLeavesOutAHashThatIsNone(t *testing.T) {
 	}
 	if k, err := stream.LoadKnown(t.Context(), conn, resource, source, epoch(), 0); err != nil || k.Len() != 1 {
 		t.Errorf("%d keys, %v, want the good one", k.Len(), err)
+	}
+}
+
+func TestMomentsAreOfWholeSeconds(t *testing.T) {
+	t.Parallel()
+	k := stream.NewKnown()
+	for i, at := range []time.Duration{0, time.Second, 1500 * time.Millisecond, 2 * time.Second, 3 * time.Second} {
+		k.Add([]record.Record{{Key: string(rune('a' + i)), Version: record.Version{TS: 1, Modified: epoch().Add(at)}}})
+	}
+	k.Add([]record.Record{{Key: "never", Version: record.Version{TS: 1}}})
+	got := k.Moments(epoch().Add(time.Second), epoch().Add(3*time.Second), 9)
+	slices.SortFunc(got, time.Time.Compare)
+	if want := []time.Time{epoch().Add(time.Second), epoch().Add(2 * time.Second)}; !slices.EqualFunc(want, got, time.Time.Equal) {
+		t.Errorf("moments %v, want %v", got, want)
+	}
+	if n := len(k.Moments(epoch(), epoch().Add(time.Hour), 2)); n != 2 {
+		t.Errorf("%d moments, want 2 at most", n)
 	}
 }
