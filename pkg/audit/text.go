@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,6 +18,9 @@ func clock(t time.Time) string {
 	}
 	return t.In(zone()).Format("2006-01-02 15:04:05")
 }
+
+// number is a whole number in digits.
+func number[N int | int64](n N) string { return strconv.FormatInt(int64(n), 10) }
 
 // sheet is rows of cells that are printed as a table of text or of Markdown.
 type sheet [][]string
@@ -56,16 +60,23 @@ func (r *Report) facts() sheet {
 	}
 	t := r.Total()
 	facts = append(facts, sheet{
-		{"source", r.Source + ", " + r.Resource}, {"shop", shop}, {"status", r.Status}, {"compared", how},
-		{"orders in the ERP", fmt.Sprint(t.ERP)}, {"orders on the stream", fmt.Sprint(t.Stream)},
+		{"source", r.Source + ", " + r.Resource},
+		{"shop", shop},
+		{"status", r.Status},
+		{"compared", how},
+		{"orders in the ERP", number(t.ERP)},
+		{"orders on the stream", number(t.Stream)},
 	}...)
 	if s := r.Sink; s != nil {
 		facts = append(facts, []string{"orders in the sink " + s.Name, fmt.Sprintf("%d, stream %d, %d yet to be written", s.Rows, s.Stream, s.Pending)})
 	}
 	return append(facts, sheet{
 		{"differences", fmt.Sprintf("%d, %d of them repaired, %d gaps left", r.Found(), r.Repaired(), r.Gaps())},
-		{"rows compared one by one", fmt.Sprint(t.Compared)}, {"calls of the ERP", fmt.Sprint(r.Calls)},
-		{"carried out", clock(r.Began) + " to " + clock(r.Ended)}, {"program", "juliu " + r.Program}, {"job", r.Job},
+		{"rows compared one by one", number(t.Compared)},
+		{"calls of the ERP", number(r.Calls)},
+		{"carried out", clock(r.Began) + " to " + clock(r.Ended)},
+		{"program", "juliu " + r.Program},
+		{"job", r.Job},
 	}...)
 }
 
@@ -74,15 +85,15 @@ func (r *Report) days() sheet {
 	s := sheet{{"begin +08:00", "end +08:00", "ERP", "stream", "missing", "stale", "altered", "extra", "repaired", "compared", "note"}}
 	for _, w := range append(r.Windows, r.Total()) {
 		s = append(s, []string{
-			clock(w.Begin), clock(w.End), fmt.Sprint(w.ERP), fmt.Sprint(w.Stream), fmt.Sprint(w.Missing), fmt.Sprint(w.Stale),
-			fmt.Sprint(w.Altered), fmt.Sprint(w.Extra), fmt.Sprint(w.Repaired), w.how(), w.notes(),
+			clock(w.Begin), clock(w.End), number(w.ERP), number(w.Stream), number(w.Missing), number(w.Stale),
+			number(w.Altered), number(w.Extra), number(w.Repaired), w.how(), w.notes(),
 		})
 	}
 	s[len(s)-1][0], s[len(s)-1][1] = "total", ""
 	return s
 }
 
-func (w Window) how() string {
+func (w *Window) how() string {
 	if w.Counted {
 		return fmt.Sprintf("count, %d rows", w.Compared)
 	}
@@ -90,7 +101,7 @@ func (w Window) how() string {
 }
 
 // notes explain counts that differ for another reason than an order that is missing.
-func (w Window) notes() string {
+func (w *Window) notes() string {
 	var parts []string
 	add := func(n int64, text string) {
 		if n > 0 {

@@ -62,11 +62,11 @@ func (x *examination) countChosen(ctx context.Context, w Window) (*int, error) {
 			continue
 		}
 		page, _, err := x.reader.page(ctx, Ask{Window: w, Status: status, Page: 1})
-		if err != nil && !errors.Is(err, ErrHollow) {
-			return nil, err
-		}
-		if err != nil || page.DataCount == nil {
+		switch {
+		case errors.Is(err, ErrHollow), err == nil && page.DataCount == nil:
 			return nil, nil //nolint:nilnil // not known is an answer
+		case err != nil:
+			return nil, err
 		}
 		sum += *page.DataCount
 	}

@@ -34,7 +34,7 @@ func (a *Auditor) due(ctx context.Context) (time.Duration, error) {
 	}
 	list, err := a.jobs.List(ctx)
 	if err != nil {
-		return 0, err //nolint:wrapcheck // our own
+		return 0, err
 	}
 	for _, job := range list { // the newest first
 		if job.Kind != AuditKind || job.Source != a.cfg.Source {
@@ -65,5 +65,5 @@ func (a *Auditor) past() Window {
 func (a *Auditor) create(ctx context.Context) error {
 	w := a.past()
 	_, err := a.jobs.Create(ctx, AuditKind, a.cfg.Source, Audit{From: w.Begin, To: w.End, Repair: true, Scheduled: true})
-	return err //nolint:wrapcheck // our own
+	return err
 }

@@ -149,10 +149,9 @@ func (x *examination) off(ctx context.Context, w Window, count *int) (int, bool,
 	if count == nil {
 		return 0, false, nil
 	}
-	held, off := x.count(w.Begin, w.End), 0
-	if held == x.count(w.Begin.Add(-edge), w.End.Add(edge)) {
-		off = *count - held // in every reading of the edges
-	} else {
+	held := x.count(w.Begin, w.End)
+	off := *count - held // unless an order stands where the readings of the edges differ
+	if held != x.count(w.Begin.Add(-edge), w.End.Add(edge)) {
 		if x.exact {
 			return 0, false, nil // the rows will tell
 		}
@@ -197,7 +196,7 @@ func (x *examination) knowEdges(ctx context.Context) (bool, error) {
 func (x *examination) halve(w Window, count, off int, rows []row) (Window, bool) {
 	const few = 4 // pages
 	pages := max(count, count-off) / x.reader.size
-	if pages < few || max(off, -off, 1)*bits.Len(uint(pages)) >= pages { //nolint:gosec // not below 0
+	if pages < few || max(off, -off, 1)*bits.Len(uint(pages)) >= pages {
 		return Window{}, false
 	}
 	begin, ordered := ascending(rows, w, w.Begin)

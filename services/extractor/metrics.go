@@ -7,18 +7,16 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"juliu/pkg/audit"
 	"juliu/pkg/jushuitan"
 )
 
 // metrics are the extractor's figures. They carry no order ids and no personal data.
 type metrics struct {
+	auditMetrics
+
 	calls, commits, stored, equal, older, unwanted, rejected, surprises prometheus.Counter
 	splits, rereads, doubtful                                           prometheus.Counter
 	sweeps, sweepFound, sweepResolved, gone                             prometheus.Counter
-	audits, auditWindows, auditRepaired                                 prometheus.Counter
-	auditEnd, auditGaps                                                 prometheus.Gauge
-	auditFound                                                          *prometheus.CounterVec
 	failures                                                            *prometheus.CounterVec
 	lateness                                                            *prometheus.HistogramVec
 	cursor, newestModified, leading                                     prometheus.Gauge
@@ -37,6 +35,7 @@ func newMetrics(reg prometheus.Registerer, usage func() jushuitan.Usage) (*metri
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "juliu", Subsystem: "extractor", Name: name, Help: help})
 	}
 	m := &metrics{
+		auditMetrics:  newAuditMetrics(counter, gauge),
 		calls:         counter("pages_read_total", "Pages of the ERP read."),
 		commits:       counter("commits_total", "Commits of records and checkpoint."),
 		stored:        counter("records_stored_total", "Records stored on the stream."),
@@ -52,14 +51,6 @@ func newMetrics(reg prometheus.Registerer, usage func() jushuitan.Usage) (*metri
 		sweepFound:    counter("sweep_found_total", "Records that only a sweep found: they showed later than the look back reaches."),
 		sweepResolved: counter("sweep_resolved_total", "Records of orders that no window showed any more, found by number."),
 		gone:          counter("orders_gone_total", "Orders that a sweep neither saw nor found by number; each sweep counts them anew."),
-		audits:        counter("audits_total", "Audits that ran to their end."),
-		auditWindows:  counter("audit_windows_total", "Days compared with the ERP by audits."),
-		auditRepaired: counter("audit_repaired_total", "Records that an audit found missing, stale or altered, and stored."),
-		auditEnd:      gauge("audit_last_timestamp_seconds", "When the last audit of this process ended; 0 before."),
-		auditGaps:     gauge("audit_gaps", "Orders that the last audit of this process found and left unrepaired."),
-		auditFound: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: "juliu", Subsystem: "extractor", Name: "audit_found_total", Help: "Differences that audits found, by kind.",
-		}, []string{"kind"}),
 		lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "juliu", Subsystem: "extractor", Name: "lateness_seconds",
 			Help:    "From an order's modification to our first sight of it, while nothing was to be caught up.",
@@ -72,30 +63,45 @@ func newMetrics(reg prometheus.Registerer, usage func() jushuitan.Usage) (*metri
 		cursor:         gauge("cursor_timestamp_seconds", "Everything modified before this time has been read."),
 		newestModified: gauge("newest_modified_timestamp_seconds", "Modification time of the newest record stored."),
 	}
-	quota := func(name, help string, value func(jushuitan.Usage) int) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "juliu", Subsystem: "extractor", Name: name, Help: help},
-			func() float64 { return float64(value(usage())) })
+	if err := m.register(reg); err != nil {
+		return nil, err
 	}
-	for lane := jushuitan.Live; lane <= jushuitan.Audit; lane++ {
-		if err := reg.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: "juliu", Subsystem: "extractor", Name: "calls_total", Help: "Calls of the ERP sent, by lane.",
-			ConstLabels: prometheus.Labels{"lane": lane.String()},
-		}, func() float64 { return float64(usage().Sent[lane]) })); err != nil {
-			return nil, fmt.Errorf("register metrics: %w", err)
-		}
+	if err := registerQuota(reg, usage); err != nil {
+		return nil, err
 	}
 	for _, c := range []prometheus.Collector{
-		quota("quota_used", "Calls sent within the last minute.", func(u jushuitan.Usage) int { return u.LastMinute }),
-		quota("quota_allowed", "Calls a minute that the ERP allows, as far as learned.", func(u jushuitan.Usage) int { return u.Allowed }),
 		m.calls, m.commits, m.stored, m.equal, m.older, m.unwanted, m.rejected, m.surprises, m.splits, m.rereads, m.doubtful,
-		m.sweeps, m.sweepFound, m.sweepResolved, m.gone, m.audits, m.auditWindows, m.auditRepaired,
-		m.auditEnd, m.auditGaps, m.auditFound, m.failures, m.lateness, m.cursor, m.newestModified, m.leading,
+		m.sweeps, m.sweepFound, m.sweepResolved, m.gone, m.failures, m.lateness, m.cursor, m.newestModified, m.leading,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
 	return m, nil
+}
+
+// registerQuota registers the figures of the client's budget of calls.
+func registerQuota(reg prometheus.Registerer, usage func() jushuitan.Usage) error {
+	gauge := func(name, help string, value func(jushuitan.Usage) int) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "juliu", Subsystem: "extractor", Name: name, Help: help},
+			func() float64 { return float64(value(usage())) })
+	}
+	all := []prometheus.Collector{
+		gauge("quota_used", "Calls sent within the last minute.", func(u jushuitan.Usage) int { return u.LastMinute }),
+		gauge("quota_allowed", "Calls a minute that the ERP allows, as far as learned.", func(u jushuitan.Usage) int { return u.Allowed }),
+	}
+	for lane := jushuitan.Live; lane <= jushuitan.Audit; lane++ {
+		all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "juliu", Subsystem: "extractor", Name: "calls_total", Help: "Calls of the ERP sent, by lane.",
+			ConstLabels: prometheus.Labels{"lane": lane.String()},
+		}, func() float64 { return float64(usage().Sent[lane]) }))
+	}
+	for _, c := range all {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
 }
 
 // committed notes a commit: how many records, the newest of their modification times (or zero), and the cursor.
@@ -108,15 +114,6 @@ func (m *metrics) committed(records int, newest, cursor time.Time) {
 	if n := newest.UnixNano(); !newest.IsZero() && n > m.newestUnix.Load() {
 		m.newestUnix.Store(n)
 		m.newestModified.Set(float64(newest.Unix()))
-	}
-}
-
-// audited notes a window that an audit compared.
-func (m *metrics) audited(w audit.Window) {
-	m.auditWindows.Inc()
-	m.auditRepaired.Add(float64(w.Repaired))
-	for kind, n := range map[audit.Kind]int{audit.Missing: w.Missing, audit.Stale: w.Stale, audit.Altered: w.Altered, audit.Extra: w.Extra} {
-		m.auditFound.WithLabelValues(string(kind)).Add(float64(n))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os/signal"
 	"slices"
@@ -229,8 +228,7 @@ func (d desk) followAudit(ctx context.Context, job control.Job) (control.Job, er
 	case ctx.Err() != nil:
 		return job, fmt.Errorf("left running: print its report with: juliu audit --job %s", job.ID)
 	case err == nil && job.State != control.Done:
-		err = d.outcome(job)
-		err = cmp.Or(err, errors.New("the audit did not end"))
+		return job, d.outcome(job)
 	}
 	return job, err
 }

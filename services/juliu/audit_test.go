@@ -61,7 +61,7 @@ func (g *ground) damage(t *testing.T, db *database) []string {
 		g.drop(t, sequences[key])
 		want = append(want, "missing in stream: "+key)
 	}
-	db.query(t, "DELETE FROM juliu.sales_out_order WHERE io_id IN ("+strings.Join(keys[37:48], ",")+")")
+	db.change(t, "DELETE FROM juliu.sales_out_order WHERE io_id IN ("+strings.Join(keys[37:48], ",")+")")
 	for _, key := range keys[37:48] {
 		want = append(want, "missing in postgres: "+key)
 	}
@@ -71,7 +71,7 @@ func (g *ground) damage(t *testing.T, db *database) []string {
 		"sales_out_item SET qty = coalesce(qty, 0) + 1",
 	} {
 		key := keys[48+i]
-		db.query(t, "UPDATE juliu."+change+" WHERE io_id = "+key)
+		db.change(t, "UPDATE juliu."+change+" WHERE io_id = "+key)
 		want = append(want, "altered in postgres: "+key)
 	}
 	slices.Sort(want)

@@ -80,15 +80,14 @@ func startDatabase(t *testing.T) (*database, error) {
 	return &database{container: c, url: "postgres://juliu:secret@" + endpoint + "/juliu?sslmode=disable"}, err
 }
 
-// query runs SQL and returns what psql prints: a value a line.
-func (d *database) query(t *testing.T, sql string) []string {
+// change runs SQL.
+func (d *database) change(t *testing.T, sql string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "docker", "exec", d.container.GetContainerID(), //nolint:gosec // the test's own container
+	out, err := exec.CommandContext(t.Context(), "docker", "exec", d.container.GetContainerID(),
 		"psql", "-U", "juliu", "-d", "juliu", "-At", "-c", sql).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", sql, err, out)
 	}
-	return strings.Fields(string(out))
 }
 
 // loaded waits until the loaders have written everything.

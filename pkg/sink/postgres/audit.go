@@ -16,7 +16,7 @@ import (
 
 const (
 	// look opens a transaction that sees one moment.
-	look = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '20s'; SET LOCAL statement_timeout = '100s'"
+	look = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL lock_timeout = '20s'; SET LOCAL statement_timeout = '100s'"
 	// lookSize is how many rows an audit takes at once.
 	lookSize = 500
 )
@@ -173,12 +173,12 @@ func (l lines) differing(ctx context.Context, tx pgx.Tx, source string, rows []r
 		return nil, err
 	}
 	for i, c := range l.children {
-		values = nil
+		var lists [][]any
 		for _, r := range rows {
-			values = append(values, r.lists[i]...)
+			lists = append(lists, r.lists[i]...)
 		}
 		columns := append([]column{{name: "source", sqlType: typeText}, {name: l.resource.Key, sqlType: "bigint"}, {name: "position", sqlType: "bigint"}}, c.columns...)
-		if err := l.compare(ctx, tx, c.name, columns, values, source, keys, differing); err != nil {
+		if err := l.compare(ctx, tx, c.name, columns, lists, source, keys, differing); err != nil {
 			return nil, err
 		}
 	}
@@ -200,7 +200,7 @@ func (l lines) compare(
 		args = append(args, array)
 	}
 	list, key := strings.Join(names, ", "), quote(l.resource.Key)
-	answer, err := tx.Query(ctx, fmt.Sprintf(`WITH given AS (SELECT * FROM unnest(%[1]s) AS given (%[2]s)),
+	answer, err := tx.Query(ctx, fmt.Sprintf(`WITH given AS (SELECT %[2]s FROM unnest(%[1]s) AS given (%[2]s)),
 stored AS (SELECT %[2]s FROM %[3]s WHERE source = $1 AND %[4]s = ANY ($2))
 SELECT DISTINCT %[4]s FROM ((TABLE given EXCEPT ALL TABLE stored) UNION ALL (TABLE stored EXCEPT ALL TABLE given)) AS differing`,
 		strings.Join(arrays, ", "), list, quote(schema, name), key), args...)

@@ -106,5 +106,5 @@ func swap(ctx context.Context, tx pgx.Tx, t table, rows []row, written map[ident
 	if err == nil {
 		err = add(ctx, tx, t, rows)
 	}
-	return keys, err //nolint:wrapcheck // instruct words it
+	return keys, err
 }
