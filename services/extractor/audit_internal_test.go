@@ -130,7 +130,7 @@ func stored(t *testing.T, seed uint64, edit func(*Config), more func(*sandbox.Co
 // nothing else is; it is repaired, and then a count a day tells that all is well.
 func TestAnAuditNamesWhatWasDeleted(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(8)
+	seeds := uint64(4)
 	if long() {
 		seeds = 1000
 	}
@@ -202,7 +202,7 @@ func TestAnExactAuditSeesEveryDifference(t *testing.T) {
 func TestOneMissingOrderCostsFewCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w, random := stored(t, 1, asIs, func(c *sandbox.Config) { c.Orders, c.History = 8000, 20*time.Hour })
+		w, random := stored(t, 1, asIs, func(c *sandbox.Config) { c.Orders, c.History = 4000, 20*time.Hour })
 		want := w.forgetful(random, 1)
 		r := w.audited(t, Audit{})
 		t.Logf("%d calls for one of %d orders", r.Calls, r.Total().ERP)
@@ -215,7 +215,7 @@ func TestOneMissingOrderCostsFewCalls(t *testing.T) {
 // A source that stores shipped orders alone is held against the ERP's count of those.
 func TestAnAuditOfAStatusCountsThatStatus(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		synctest.Test(t, func(t *testing.T) {
 			w, random := stored(t, seed, func(c *Config) { c.Filter.Status = "Confirmed" }, func(c *sandbox.Config) { c.HideArchived = false })
 			r := w.audited(t, Audit{})
