@@ -12,25 +12,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"juliu/pkg/jushuitan/sandbox"
+	"juliu/pkg/sink/postgres/postgrestest"
 	"juliu/services/juliu"
 )
 
 // 37 records deleted from the stream, 11 rows from the sink, 5 rows damaged there: the audit names exactly those, repairs them, and then
 // finds nothing. It never takes more than a tenth more calls than reading every row takes.
 func TestAuditNamesAndRepairsWhatIsMissing(t *testing.T) {
-	db := newDatabase(t) // not parallel: the database stands in the environment
-	t.Setenv("LOADER_POSTGRES_URL", db.url)
+	url := postgrestest.Database(t) // not parallel: the database stands in the environment
+	t.Setenv("LOADER_POSTGRES_URL", url)
 	const orders = 6000
 	g := newGround(t, sandbox.Config{Seed: 1, Orders: orders, History: 72 * time.Hour})
 	g.startExtractor(t, "1000", "EXTRACTOR_START", "80h")
-	startProgram(t, map[string]string{"NATS_URL": g.nats, "HTTP_ADDR": "off", "LOADER_SINK": "postgres", "LOADER_POSTGRES_URL": db.url}, "loader")
+	startProgram(t, map[string]string{"NATS_URL": g.nats, "HTTP_ADDR": "off", "LOADER_SINK": "postgres", "LOADER_POSTGRES_URL": url}, "loader")
 	g.atRest(t)
 	g.loaded(t)
 	if code, report := g.audit(t, "--sink", "postgres", "--wait"); code != 0 || report.Found() > 0 || report.Sink.Rows != orders || report.Calls > 8 {
 		t.Fatalf("exit code %d, want 0: %d calls, %+v, %v", code, report.Calls, report.Sink, named(report.Differences))
 	}
 
-	want := g.damage(t, db)
+	want := g.damage(t, url)
 	bar := int64(math.Floor((float64(orders)/50 + 37.0/50) * 1.1))
 	code, report := g.audit(t, "--sink", "postgres", "--wait")
 	t.Logf("named with %d calls, at most %d", report.Calls, bar)
@@ -52,7 +53,7 @@ func TestAuditNamesAndRepairsWhatIsMissing(t *testing.T) {
 }
 
 // damage harms 53 orders and returns what an audit should name.
-func (g *ground) damage(t *testing.T, db *database) []string {
+func (g *ground) damage(t *testing.T, url string) []string {
 	t.Helper()
 	sequences := g.sequences(t, time.Now().Add(-time.Minute))
 	keys := slices.Collect(maps.Keys(sequences))[:53] // in no order
@@ -61,7 +62,7 @@ func (g *ground) damage(t *testing.T, db *database) []string {
 		g.drop(t, sequences[key])
 		want = append(want, "missing in stream: "+key)
 	}
-	db.change(t, "DELETE FROM juliu.sales_out_order WHERE io_id IN ("+strings.Join(keys[37:48], ",")+")")
+	postgrestest.Execute(t, url, "DELETE FROM juliu.sales_out_order WHERE io_id IN ("+strings.Join(keys[37:48], ",")+")")
 	for _, key := range keys[37:48] {
 		want = append(want, "missing in postgres: "+key)
 	}
@@ -71,7 +72,7 @@ func (g *ground) damage(t *testing.T, db *database) []string {
 		"sales_out_item SET qty = coalesce(qty, 0) + 1",
 	} {
 		key := keys[48+i]
-		db.change(t, "UPDATE juliu."+change+" WHERE io_id = "+key)
+		postgrestest.Execute(t, url, "UPDATE juliu."+change+" WHERE io_id = "+key)
 		want = append(want, "altered in postgres: "+key)
 	}
 	slices.Sort(want)

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"juliu/pkg/sink/postgres/postgrestest"
 )
 
 // failing is the extractor, and failingDesk the operator's command, that can be ended at a named step.
@@ -40,6 +42,7 @@ var build = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	postgrestest.Remove()
 	if dir, err := build(); err == nil {
 		_ = os.RemoveAll(dir)
 	}

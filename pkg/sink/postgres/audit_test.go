@@ -12,6 +12,7 @@ import (
 	"juliu/pkg/audit"
 	"juliu/pkg/record"
 	"juliu/pkg/sink/postgres"
+	"juliu/pkg/sink/postgres/postgrestest"
 )
 
 // period is all rows that order makes.
@@ -114,7 +115,7 @@ func TestAnAuditSeesAndCuresDamage(t *testing.T) {
 	}
 	var want []string
 	for i, damage := range damages {
-		execute(t, url, fmt.Sprintf("%s WHERE io_id = %d", damage, i+1))
+		postgrestest.Execute(t, url, fmt.Sprintf("%s WHERE io_id = %d", damage, i+1))
 		want = append(want, strconv.Itoa(i+1))
 	}
 	slices.Sort(want)
@@ -122,7 +123,7 @@ func TestAnAuditSeesAndCuresDamage(t *testing.T) {
 	if diff := cmp.Diff(want, broken(rows)); diff != "" {
 		t.Fatalf("- want, + got:\n%s", diff)
 	}
-	execute(t, url, "DELETE FROM juliu.sales_out_order WHERE io_id = 30") // with lists left behind
+	postgrestest.Execute(t, url, "DELETE FROM juliu.sales_out_order WHERE io_id = 30") // with lists left behind
 	delete(rows, "30")
 	var fixes []audit.Fix
 	for _, key := range append(want, "30") {
@@ -166,7 +167,7 @@ func TestAReplacementNeverGoesBack(t *testing.T) {
 	if diff := cmp.Diff(map[string]int64{"1": 2, "2": 1, "3": 2}, versions); diff != "" {
 		t.Errorf("- want, + got:\n%s", diff)
 	}
-	execute(t, url, "ALTER TABLE juliu.sales_out_order DROP COLUMN remark")
+	postgrestest.Execute(t, url, "ALTER TABLE juliu.sales_out_order DROP COLUMN remark")
 	_, err = s.Replace(t.Context(), []audit.Fix{{Record: old, Written: rows["1"].Written}})
 	readErr := s.Rows(t.Context(), period(), func(audit.Row) error { return nil })
 	if err == nil && readErr == nil {

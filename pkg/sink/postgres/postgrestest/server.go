@@ -49,16 +49,22 @@ var (
 // Main runs the tests, removes the server if one was started, and exits.
 func Main(m *testing.M) {
 	code := m.Run()
-	if isStarted.Load() {
-		s, err := started()
-		if s != nil && s.Container != nil {
-			err = testcontainers.TerminateContainer(s.Container, testcontainers.StopTimeout(0))
-		}
-		if err != nil {
-			_, _ = fmt.Fprintln(os.Stderr, "remove the PostgreSQL server:", err)
-		}
-	}
+	Remove()
 	os.Exit(code)
+}
+
+// Remove is for a TestMain that does other things too: call it after the tests.
+func Remove() {
+	if !isStarted.Load() {
+		return
+	}
+	s, err := started()
+	if s != nil && s.Container != nil {
+		err = testcontainers.TerminateContainer(s.Container, testcontainers.StopTimeout(0))
+	}
+	if err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "remove the PostgreSQL server:", err)
+	}
 }
 
 // Start returns the server, which it starts at first use. Without Docker it ends the test: skipped on a developer's machine, failed in
