@@ -69,3 +69,16 @@ func (w *world) store(p *writer) {
 	sequence, err := w.batch(p, arrives)
 	w.reply(p, answer{sequence: sequence, err: err})
 }
+
+func TestTheOwnerOfASubjectIsResourceAndSource(t *testing.T) {
+	t.Parallel()
+	for subject, want := range map[string]string{
+		"jst.record.sales-out.main.10394533.7":         "jst.record.sales-out.main",
+		"jst.record.sales-out.main.10394533.7.requeue": "jst.record.sales-out.main",
+		"jst.record": "jst.record",
+	} {
+		if got := owner(subject); got != want {
+			t.Errorf("owner of %s is %s, want %s", subject, got, want)
+		}
+	}
+}
