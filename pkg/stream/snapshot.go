@@ -12,8 +12,11 @@ import (
 type Snapshot struct {
 	// Records is how many records are stored, Bytes how many bytes they take on disk, with checkpoints and requeued copies.
 	Records, Bytes uint64
-	// MaxBytes is the stream's limit; 0 means none.
+	// At is the server's clock when it answered.
+	At time.Time
+	// MaxBytes and MaxAge are the stream's limits; 0 means none.
 	MaxBytes uint64
+	MaxAge   time.Duration
 	// FirstSequence and LastSequence, and their times, are the oldest and the newest message.
 	FirstSequence, LastSequence uint64
 	FirstTime, LastTime         time.Time
@@ -23,6 +26,8 @@ type Snapshot struct {
 	AckFloor uint64
 	// Redelivered is how many of AckPending were given more than once.
 	Redelivered uint64
+	// Waiting is how many requests for records stand open: a loader that has nothing to do keeps one.
+	Waiting uint64
 	// DeadLetters is how many dead letters are kept.
 	DeadLetters uint64
 }
@@ -56,7 +61,9 @@ func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
 	return Snapshot{
 		Records:       have.State.Msgs - min(checkpoints+requeued, have.State.Msgs),
 		Bytes:         have.State.Bytes,
+		At:            loader.TimeStamp,
 		MaxBytes:      uint64(max(have.Config.MaxBytes, 0)),
+		MaxAge:        have.Config.MaxAge,
 		FirstSequence: have.State.FirstSeq,
 		LastSequence:  have.State.LastSeq,
 		FirstTime:     have.State.FirstTime,
@@ -65,6 +72,7 @@ func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
 		AckPending:    uint64(max(loader.NumAckPending, 0)),
 		AckFloor:      loader.AckFloor.Stream,
 		Redelivered:   uint64(max(loader.NumRedelivered, 0)),
+		Waiting:       uint64(max(loader.NumWaiting, 0)),
 		DeadLetters:   dead.CachedInfo().State.Msgs,
 	}, nil
 }
@@ -72,15 +80,10 @@ func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
 // count is how many of the stream's messages are on subjects of which there are few: a checkpoint for each resource and source, or the
 // requeued copies.
 func (c *Conn) count(ctx context.Context, s jetstream.Stream, filter string) (uint64, error) {
-	ctx, done := c.calls.ask(ctx, apiPrefix+"STREAM.INFO."+Stream)
-	defer done()
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(filter))
-	if err != nil {
-		return 0, c.explain(ctx, "count the messages of "+filter, err)
-	}
+	subjects, err := c.subjects(ctx, s, filter)
 	var n uint64
-	for _, count := range info.State.Subjects {
+	for _, count := range subjects {
 		n += count
 	}
-	return n, nil
+	return n, err
 }
