@@ -1,0 +1,215 @@
+package juliu
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"juliu/pkg/control"
+	"juliu/pkg/stream"
+)
+
+// statusLine is what status prints with --output json.
+type statusLine struct {
+	At          time.Time    `json:"at"`
+	Server      string       `json:"server"`
+	Up          bool         `json:"up"`
+	Sources     []sourceLine `json:"sources"`
+	Stream      streamLine   `json:"stream"`
+	Loaders     loadersLine  `json:"loaders"`
+	Rates       ratesLine    `json:"rates"`
+	DeadLetters uint64       `json:"dead_letters"`
+	Jobs        []jobLine    `json:"jobs"`
+
+	jobs []control.Job
+}
+
+// sourceLine is one resource of one source; what is not known or was never done is null.
+type sourceLine struct {
+	Source     string         `json:"source"`
+	Resource   string         `json:"resource"`
+	Newest     *newestLine    `json:"newest"`
+	Checkpoint checkpointLine `json:"checkpoint"`
+	Lease      *leaseLine     `json:"lease"`
+	Audit      *auditLine     `json:"audit"`
+}
+
+// newestLine is the newest order: Age is since it was stored.
+type newestLine struct {
+	Sequence uint64     `json:"sequence"`
+	Stored   time.Time  `json:"stored"`
+	Modified *time.Time `json:"modified"`
+	Age      float64    `json:"age_seconds"`
+}
+
+// checkpointLine is how far a source is read: Behind is since its cursor.
+type checkpointLine struct {
+	Cursor    *time.Time `json:"cursor"`
+	Behind    float64    `json:"behind_seconds"`
+	Committed *time.Time `json:"committed_at"`
+	ReadAt    *time.Time `json:"read_at"`
+	SweptAt   *time.Time `json:"swept_at"`
+	Start     *time.Time `json:"start"`
+	// Mode is how the ERP is walked, as in EXTRACTOR_CURSOR.
+	Mode   string `json:"mode"`
+	Filter string `json:"filter"`
+	Total  uint64 `json:"records"`
+}
+
+// leaseLine is who reads a source: Since is when the holder began, Term how long the lease lasts without a word.
+type leaseLine struct {
+	Holder string    `json:"holder"`
+	Since  time.Time `json:"since,omitzero"`
+	Term   float64   `json:"term_seconds"`
+}
+
+// auditLine is the last audit: its window, when it ended, and how many missing orders it stored.
+type auditLine struct {
+	Job    string    `json:"job"`
+	From   time.Time `json:"from,omitzero"`
+	To     time.Time `json:"to,omitzero"`
+	Ended  time.Time `json:"ended"`
+	Stored int64     `json:"stored"`
+}
+
+// streamLine is the stream's size; a limit of 0 is none.
+type streamLine struct {
+	Records       uint64    `json:"records"`
+	Bytes         uint64    `json:"bytes"`
+	MaxBytes      uint64    `json:"max_bytes"`
+	MaxAge        float64   `json:"max_age_seconds"`
+	FirstSequence uint64    `json:"first_sequence"`
+	LastSequence  uint64    `json:"last_sequence"`
+	FirstTime     time.Time `json:"first_time,omitzero"`
+}
+
+// loadersLine is how the loaders keep up: Waiting loaders have nothing to do, ETA is until the backlog is loaded.
+type loadersLine struct {
+	Waiting     uint64   `json:"waiting"`
+	Backlog     uint64   `json:"backlog"`
+	AckPending  uint64   `json:"ack_pending"`
+	Redelivered uint64   `json:"redelivered"`
+	AckFloor    uint64   `json:"ack_floor"`
+	ETA         *float64 `json:"eta_seconds"`
+}
+
+// ratesLine is how fast orders come and go, over Seconds.
+type ratesLine struct {
+	Stored  float64 `json:"stored_per_second"`
+	Loaded  float64 `json:"loaded_per_second"`
+	Seconds float64 `json:"seconds"`
+}
+
+// statusOf is the later of two looks, with what only two can tell.
+func statusOf(before, now look) statusLine {
+	v := statusLine{
+		At: now.at, Server: now.server, Up: now.up, Sources: []sourceLine{}, Jobs: []jobLine{}, DeadLetters: now.stream.DeadLetters,
+		Stream: streamLine{
+			Records: now.stream.Records, Bytes: now.stream.Bytes, MaxBytes: now.stream.MaxBytes, MaxAge: now.stream.MaxAge.Seconds(),
+			FirstSequence: now.stream.FirstSequence, LastSequence: now.stream.LastSequence,
+		},
+		Loaders: loadersLine{
+			Waiting: now.stream.Waiting, Backlog: now.stream.Lag(), AckPending: now.stream.AckPending,
+			Redelivered: now.stream.Redelivered, AckFloor: now.stream.AckFloor,
+		},
+		Rates: ratesOf(before.stream, now.stream),
+		jobs:  openJobs(now.jobs),
+	}
+	if now.stream.Records > 0 {
+		v.Stream.FirstTime = now.stream.FirstTime
+	}
+	v.Loaders.ETA = eta(now.stream.Lag(), v.Rates)
+	for _, s := range now.sources {
+		v.Sources = append(v.Sources, sourceOf(s, now))
+	}
+	slices.SortStableFunc(v.Sources, func(a, b sourceLine) int { return later(b.Checkpoint.Committed, a.Checkpoint.Committed) })
+	for _, job := range v.jobs {
+		v.Jobs = append(v.Jobs, jobLineOf(job))
+	}
+	return v
+}
+
+func sourceOf(s stream.SourceState, now look) sourceLine {
+	c := s.Checkpoint
+	line := sourceLine{
+		Source: s.Source, Resource: s.Resource,
+		Checkpoint: checkpointLine{
+			Cursor: timeOf(c.GetCursor()), Committed: timeOf(c.GetCommittedAt()), ReadAt: timeOf(c.GetReadAt()),
+			SweptAt: timeOf(c.GetSweptAt()), Start: timeOf(c.GetStart()), Mode: "window", Filter: c.GetFilter(), Total: c.GetTotal(),
+		},
+		Audit: lastAudit(now.jobs, s.Source),
+	}
+	if c.GetVersion() != 0 {
+		line.Checkpoint.Mode = "ts"
+	}
+	if line.Checkpoint.Cursor != nil {
+		line.Checkpoint.Behind = seconds(now.at.Sub(*line.Checkpoint.Cursor))
+	}
+	if s.Sequence > 0 {
+		line.Newest = &newestLine{Sequence: s.Sequence, Stored: s.Stored.UTC(), Age: seconds(now.at.Sub(s.Stored))}
+		if !s.Modified.IsZero() {
+			line.Newest.Modified = &s.Modified
+		}
+	}
+	if holder, held := now.holders[s.Source]; held {
+		line.Lease = &leaseLine{Holder: holder.Name, Since: holder.Since, Term: control.LeaseTTL.Seconds()}
+	}
+	return line
+}
+
+// ratesOf compares two looks by the server's clock. What is deleted for its age meanwhile was counted as stored and not as loaded, a few
+// records at most.
+func ratesOf(before, now stream.Snapshot) ratesLine {
+	span := now.At.Sub(before.At).Seconds()
+	if span <= 0 {
+		return ratesLine{}
+	}
+	stored := max(float64(now.Records)-float64(before.Records), 0)
+	loaded := max(stored+float64(before.Lag())-float64(now.Lag()), 0)
+	return ratesLine{Stored: tenths(stored / span), Loaded: tenths(loaded / span), Seconds: tenths(span)}
+}
+
+// eta is how long a backlog will take in seconds: 0 without one, nil while it does not shrink.
+func eta(backlog uint64, r ratesLine) *float64 {
+	net := r.Loaded - r.Stored
+	switch {
+	case backlog == 0:
+		return new(float64)
+	case net <= 0:
+		return nil
+	default:
+		left := tenths(float64(backlog) / net)
+		return &left
+	}
+}
+
+func tenths(f float64) float64 { return float64(int64(f*10+0.5)) / 10 }
+
+func seconds(d time.Duration) float64 { return d.Round(100 * time.Millisecond).Seconds() }
+
+func timeOf(t *timestamppb.Timestamp) *time.Time {
+	if t == nil {
+		return nil
+	}
+	at := t.AsTime()
+	return &at
+}
+
+// later orders times; none comes before all.
+func later(a, b *time.Time) int {
+	switch {
+	case a == nil || b == nil:
+		return cmp.Compare(boolean(a != nil), boolean(b != nil))
+	default:
+		return a.Compare(*b)
+	}
+}
+
+func boolean(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
