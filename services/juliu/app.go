@@ -53,6 +53,7 @@ Try it, nothing else needed:
   juliu up                 a NATS server, a simulated ERP, the extractor and the loader, in one process
   juliu read --last 5      the newest orders on the stream
   juliu status --watch     how fresh the stream is and how the loaders keep up
+  juliu doctor             what is wrong, and what cures it
   juliu backfill --help    read past orders again, or orders by number
   juliu audit --from 24h   prove that the stream has every order of the ERP
   juliu dlq groups         why orders could not be loaded, and what to do with them
@@ -74,7 +75,7 @@ func (a App) root(started *bool) *cobra.Command {
 	}
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.AddCommand(a.up(), a.status(), a.read(), a.backfill(), a.audit(), a.jobs(), a.dlq(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
+	root.AddCommand(a.up(), a.status(), a.doctor(), a.read(), a.backfill(), a.audit(), a.jobs(), a.dlq(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
 	return root
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -52,4 +53,38 @@ func loadConfig() (config, error) {
 	}
 	p.Unknown(os.Environ(), "STREAM_", env)
 	return cfg, p.Err()
+}
+
+// isSet reports that one of the variables is set.
+func isSet(names ...string) bool {
+	for _, name := range names {
+		if os.Getenv(name) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// isSetBelow reports that a variable is set whose name begins so.
+func isSetBelow(prefix string) bool {
+	for _, variable := range os.Environ() {
+		if name, value, _ := strings.Cut(variable, "="); strings.HasPrefix(name, prefix) && value != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// hasCredentials reports that this environment is meant to reach an ERP.
+func hasCredentials() bool {
+	return isSet("JST_APP_KEY", "JST_APP_SECRET", "JST_APP_SECRET_FILE", "JST_ACCESS_TOKEN", "JST_ACCESS_TOKEN_FILE")
+}
+
+// readsChinese reports that whoever runs the command reads Chinese, by the first of LC_ALL and LANG that is set (POSIX, 8.2).
+func readsChinese() bool {
+	locale := os.Getenv("LC_ALL")
+	if locale == "" {
+		locale = os.Getenv("LANG")
+	}
+	return strings.HasPrefix(locale, "zh")
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
 	"juliu/pkg/control"
 	"juliu/pkg/stream"
 )
@@ -45,8 +43,7 @@ func (d desk) look(ctx context.Context) (look, error) {
 
 // holders are who holds the leases of the sources.
 func holders(ctx context.Context, conn *stream.Conn, sources []stream.SourceState) (map[string]control.Holder, error) {
-	log := logrus.New() // to look at a lease logs nothing
-	leases, err := control.OpenLeases(ctx, conn, log)
+	leases, err := control.OpenLeases(ctx, conn, silence())
 	if err != nil {
 		return nil, err
 	}

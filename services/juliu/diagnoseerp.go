@@ -1,0 +1,124 @@
+package juliu
+
+import (
+	"errors"
+	"time"
+
+	"juliu/pkg/jushuitan"
+	"juliu/pkg/sink/postgres"
+)
+
+func aboutERP(f facts) []finding {
+	e := f.erp
+	var found []finding
+	if e.dateErr != nil {
+		found = append(found, find(levelFail, "erp-unreachable", "address", e.address, "cause", e.dateErr.Error(), "remedy", remedyOf(jushuitan.Unreachable)))
+	}
+	switch {
+	case e.skipped != "":
+		return append(found, find(levelSkip, e.skipped, "holder", e.holder, "source", f.reading.Source))
+	case e.err == nil:
+		return unless(found, "erp")
+	}
+	refusal, ok := errors.AsType[*jushuitan.Error](e.err)
+	if !ok {
+		return append(found, find(levelFail, "erp-other", "cause", e.err.Error(), "remedy", remedyOf(jushuitan.Timeout)))
+	}
+	if refusal.Kind == jushuitan.Unreachable && e.dateErr != nil {
+		return found
+	}
+	l, code := levelFail, codeOf(refusal.Kind)
+	if code == "erp-limit" {
+		l = levelWarn
+	}
+	return append(found, find(l, code, "cause", refusal.Error(), "remedy", refusal.Remedy(), "ip", refusal.IP, "address", e.address))
+}
+
+// remedyOf is what to do about a kind of failure that no answer tells more about.
+func remedyOf(kind jushuitan.Kind) string { return (&jushuitan.Error{Kind: kind}).Remedy() }
+
+// codeOf is the finding of a refusal.
+func codeOf(kind jushuitan.Kind) string {
+	code, ok := map[jushuitan.Kind]string{
+		jushuitan.IPNotAllowed: "erp-ip", jushuitan.NotGranted: "erp-grant", jushuitan.Signature: "erp-signature",
+		jushuitan.TokenExpired: "erp-token", jushuitan.ClockSkew: "erp-clock", jushuitan.UnknownShop: "erp-shop",
+		jushuitan.RateLimitedSecond: "erp-limit", jushuitan.RateLimitedMinute: "erp-limit", jushuitan.Unreachable: "erp-unreachable",
+	}[kind]
+	if !ok {
+		return "erp-other"
+	}
+	return code
+}
+
+// tokenLead is how long before its end a token should have been refreshed: the extractor begins six days before, or when a third of its
+// term is left.
+const tokenLead = 3 * 24 * time.Hour
+
+func aboutToken(f facts) []finding {
+	t := f.token
+	if t.skipped != "" {
+		return []finding{find(levelSkip, t.skipped)}
+	}
+	if t.sealed {
+		return []finding{find(levelFail, "token-sealed", "source", f.reading.Source)}
+	}
+	lead := tokenLead
+	if t.term > 0 {
+		lead = min(lead, t.term/6)
+	}
+	left := t.expires.Sub(f.now)
+	refreshed := f.reading.ERP.Gateway == jushuitan.Partner || !f.reading.ERP.RefreshToken.IsZero()
+	switch {
+	case !t.expires.IsZero() && left <= 0:
+		return []finding{find(levelFail, "token-ended", "since", spell(-left))}
+	case !t.expires.IsZero() && left < lead:
+		return []finding{find(levelWarn, "token-ends", "left", spell(left))}
+	case !refreshed:
+		return []finding{find(levelWarn, "token-unrefreshed")}
+	case t.expires.IsZero():
+		return []finding{find(levelSkip, "token-unknown")}
+	default:
+		return []finding{find(levelOK, "token", "left", spell(left))}
+	}
+}
+
+func aboutSink(f facts) []finding {
+	s := f.sink
+	switch {
+	case s.name == "":
+		return []finding{find(levelSkip, "sink-unnamed")}
+	case s.err != nil:
+		refused, ok := errors.AsType[*postgres.OpenError](s.err)
+		if ok {
+			return []finding{find(levelFail, "sink-postgres", "fault", refused.Fault, "remedy", refused.Remedy)}
+		}
+		return []finding{find(levelFail, "sink-"+s.name, "cause", s.err.Error())}
+	case !s.migrated:
+		return []finding{find(levelWarn, "sink-tables")}
+	default:
+		return []finding{find(levelOK, "sink", "name", s.name)}
+	}
+}
+
+// What a disk should have left in bytes: below the first it is worth a look, below the second commits fail soon.
+const (
+	diskLow   = 2 << 30
+	diskEmpty = 256 << 20
+)
+
+func aboutDisk(f facts) []finding {
+	d := f.disk
+	pairs := []string{"folder", d.folder, "free", bytesText(d.free), "total", bytesText(d.total)}
+	switch {
+	case d.folder == "":
+		return []finding{find(levelSkip, "disk-unused")}
+	case d.err != nil:
+		return []finding{find(levelWarn, "disk-unseen", "folder", d.folder, "cause", d.err.Error())}
+	case d.free < diskEmpty:
+		return []finding{find(levelFail, "disk-low", pairs...)}
+	case d.free < diskLow:
+		return []finding{find(levelWarn, "disk-low", pairs...)}
+	default:
+		return []finding{find(levelOK, "disk", pairs...)}
+	}
+}
