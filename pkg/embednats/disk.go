@@ -12,6 +12,6 @@ func Free(dir string) (uint64, uint64, error) {
 	if err := unix.Statfs(dir, &disk); err != nil {
 		return 0, 0, fmt.Errorf("read the free space of %s: %w", dir, err)
 	}
-	block := uint64(disk.Bsize) //nolint:gosec // a block's size is positive
+	block := uint64(disk.Bsize)                                          //nolint:gosec // a block's size is positive
 	return uint64(disk.Bavail) * block, uint64(disk.Blocks) * block, nil //nolint:unconvert // the types differ by system
 }

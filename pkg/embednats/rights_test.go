@@ -3,6 +3,7 @@ package embednats_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"os"
@@ -121,7 +122,7 @@ func TestEachDeployedUserCanDoItsWork(t *testing.T) {
 			return errors.Join(plan(ctx, conn), watch(ctx, conn), whoHolds(ctx, conn), snapshot(ctx, conn), readAll(ctx, conn), readHeads(ctx, conn))
 		}},
 		{"reader", "juliu", func(ctx context.Context, conn *stream.Conn) error {
-			return errors.Join(watch(ctx, conn), whoHolds(ctx, conn), snapshot(ctx, conn), readAll(ctx, conn))
+			return errors.Join(watch(ctx, conn), whoHolds(ctx, conn), snapshot(ctx, conn), readAll(ctx, conn), survey(ctx, conn))
 		}},
 		{"loader", "loader", func(ctx context.Context, conn *stream.Conn) error {
 			return errors.Join(snapshot(ctx, conn), giveUp(ctx, conn))
@@ -255,6 +256,18 @@ func renew(ctx context.Context, conn *stream.Conn) error {
 func snapshot(ctx context.Context, conn *stream.Conn) error {
 	_, err := stream.TakeSnapshot(ctx, conn)
 	return err
+}
+
+// survey is what status and doctor ask beside the snapshot.
+func survey(ctx context.Context, conn *stream.Conn) error {
+	_, accountErr := stream.DescribeAccount(ctx, conn)
+	_, streamErr := stream.DescribeStream(ctx, conn, stream.DeadLetterStream)
+	_, consumerErr := stream.DescribeConsumer(ctx, conn)
+	sources, err := stream.Sources(ctx, conn)
+	if err == nil && (len(sources) != 1 || sources[0].Sequence == 0) {
+		err = fmt.Errorf("the sources are %+v", sources)
+	}
+	return errors.Join(accountErr, streamErr, consumerErr, err, stream.Check(ctx, conn))
 }
 
 func readAll(ctx context.Context, conn *stream.Conn) error {

@@ -232,7 +232,7 @@ func stands(now time.Time, k stream.ConsumerState) bool {
 }
 
 // stillAlone reports that the second look, too, found records that nobody asks for: between two pulls of a loader it may seem so.
-func (n natsFacts) stillAlone() bool {
+func (n *natsFacts) stillAlone() bool {
 	s := n.snapshot
 	return s == nil || s.Pending > 0 && s.Waiting == 0 && s.AckPending == 0
 }

@@ -85,6 +85,8 @@ func aboutToken(f facts) []finding {
 func aboutSink(f facts) []finding {
 	s := f.sink
 	switch {
+	case s.unread:
+		return nil // what is wrong with the settings was said
 	case s.name == "":
 		return []finding{find(levelSkip, "sink-unnamed")}
 	case s.err != nil:

@@ -7,7 +7,7 @@ import (
 )
 
 // stale is after how long without a commit a source is not read any more: three looks of the extractor, and what it leaves to settle.
-func (f facts) stale() time.Duration { return 3*f.reading.Interval + f.reading.Settle }
+func (f *facts) stale() time.Duration { return 3*f.reading.Interval + f.reading.Settle }
 
 func aboutSources(f facts) []finding {
 	if f.nats.err != nil || f.nats.noJetStream {
@@ -43,7 +43,7 @@ func newest(sources []stream.SourceState) []stream.SourceState {
 	return last
 }
 
-func (f facts) aboutSource(s stream.SourceState) []finding {
+func (f *facts) aboutSource(s stream.SourceState) []finding {
 	c := s.Checkpoint
 	committed, cursor := c.GetCommittedAt().AsTime(), c.GetCursor().AsTime()
 	holder, held := f.nats.holders[s.Source]

@@ -115,5 +115,5 @@ func (c checkup) query(ctx context.Context, client *jushuitan.Client, f extracto
 	if err == nil && e.ahead == nil && !page.ServerTime.IsZero() {
 		e.setAhead(before, c.app.Now(), page.ServerTime)
 	}
-	return err //nolint:wrapcheck // diagnose words it
+	return err
 }

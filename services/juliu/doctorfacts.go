@@ -106,9 +106,10 @@ type tokenFacts struct {
 	term    time.Duration
 }
 
-// sinkFacts is the sink that LOADER_* settings name; the name is "" without them.
+// sinkFacts is the sink that LOADER_* settings name; the name is "" without them. Unread says that they cannot be used.
 type sinkFacts struct {
 	name     string
+	unread   bool
 	err      error
 	migrated bool
 }

@@ -24,6 +24,7 @@ func lookAtSink(ctx context.Context, f *facts) {
 	cfg, err := loader.LoadConfig("")
 	if err != nil {
 		f.addProblems(err)
+		f.sink.unread = true
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, sinkTime)

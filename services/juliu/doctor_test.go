@@ -1,0 +1,338 @@
+package juliu_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"juliu/pkg/control"
+	"juliu/pkg/jushuitan/sandbox"
+	"juliu/pkg/record"
+	"juliu/pkg/secret"
+	"juliu/pkg/sink/webhook"
+	"juliu/pkg/stream"
+	juliuv1 "juliu/proto/juliu/v1"
+	jushuitanv1 "juliu/proto/jushuitan/v1"
+)
+
+// patient is a system to look at: its settings, and what may be spoilt.
+type patient struct {
+	*ground
+	env map[string]string
+}
+
+func newPatient(t *testing.T, box sandbox.Config) *patient {
+	t.Helper()
+	g := newGround(t, box)
+	return &patient{g, map[string]string{
+		"NATS_URL": g.nats, "JST_BASE_URL": g.erp, "JST_APP_KEY": sandbox.DefaultAppKey, "JST_APP_SECRET": sandbox.DefaultAppSecret,
+		"JST_ACCESS_TOKEN": sandbox.DefaultAccessToken, "JST_REFRESH_TOKEN": sandbox.DefaultRefreshToken, "EXTRACTOR_START": "1h", "LOADER_SINK": "noop",
+	}}
+}
+
+// examine runs the real doctor and returns its exit code and the checks that warn or fail, as "level check".
+func (p *patient) examine(t *testing.T) (int, []string, string) {
+	t.Helper()
+	code, out, took := command(t.Context(), t, p.env, "juliu", "doctor", "--output", "json").run(t)
+	if took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	for _, s := range []string{canary, sandbox.DefaultAppSecret, sandbox.DefaultAccessToken, sandbox.DefaultRefreshToken} {
+		if strings.Contains(out, s) {
+			t.Error("the output shows a secret")
+		}
+	}
+	var v struct {
+		Findings []struct {
+			Check string `json:"check"`
+			Level string `json:"level"`
+			Cure  string `json:"cure"`
+		} `json:"findings"`
+	}
+	if err := json.NewDecoder(strings.NewReader(out)).Decode(&v); err != nil {
+		t.Fatalf("exit code %d, not an object: %v\n%s", code, err, out)
+	}
+	var bad []string
+	for _, f := range v.Findings {
+		if f.Level == "warn" || f.Level == "fail" {
+			bad = append(bad, f.Level+" "+f.Check)
+			if f.Cure == "" {
+				t.Errorf("%s has no cure", f.Check)
+			}
+		}
+	}
+	return code, bad, out
+}
+
+func TestDoctorFindsNothingInAHealthySystem(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, sandbox.Config{})
+	code, bad, out := p.examine(t)
+	if code != 0 || len(bad) > 0 || !strings.Contains(out, `"check":"erp","level":"ok"`) {
+		t.Errorf("before the first start: exit code %d, %v\n%s", code, bad, out)
+	}
+	p.startExtractor(t, "1000")
+	conn := p.connectAt(t, time.Now)
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		sources, err := stream.Sources(t.Context(), conn)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("the extractor does not commit: %v", err)
+		}
+		if len(sources) == 1 {
+			break
+		}
+	}
+	code, bad, out = p.examine(t)
+	if code != 0 || len(bad) > 0 || !strings.Contains(out, `"check":"erp-held","level":"skip"`) {
+		t.Errorf("while an extractor reads: exit code %d, %v\n%s", code, bad, out)
+	}
+}
+
+func TestDoctorNamesTheCause(t *testing.T) {
+	t.Parallel()
+	hour := time.Hour
+	for name, c := range map[string]struct {
+		box   sandbox.Config
+		spoil func(t *testing.T, p *patient)
+		want  string
+	}{
+		"nats is down":            {spoil: set("NATS_URL", "nats://127.0.0.1:1"), want: "fail nats-unreachable"},
+		"a wrong nats token":      {spoil: func(_ *testing.T, p *patient) { p.env["NATS_URL"] = wrongToken(p.nats) }, want: "fail nats-unreachable"},
+		"no consumer":             {spoil: inJetStream(dropConsumer), want: "fail not-provisioned"},
+		"a stream that forgets":   {spoil: inJetStream(allowDirect), want: "fail not-provisioned"},
+		"an impatient consumer":   {spoil: inJetStream(shortAckWait), want: "warn consumer"},
+		"an age that is not kept": {spoil: set("STREAM_MAX_AGE", "720h"), want: "warn limit"},
+		"a dead letter": {spoil: func(t *testing.T, p *patient) {
+			t.Helper()
+			if err := p.conn.KeepRow(t.Context(), "main", "sales-out", []byte("{}"), "no io_id", "no-identity"); err != nil {
+				t.Fatal(err)
+			}
+		}, want: "warn dead-letters"},
+		"nobody loads":       {spoil: commitAt(0, 0, 1), want: "fail no-loader"},
+		"nobody reads":       {spoil: commitAt(hour, hour, 0), want: "fail unread"},
+		"a future cursor":    {spoil: commitAt(0, -hour, 0), want: "fail future"},
+		"another filter":     {spoil: both(set("EXTRACTOR_STATUS", "Confirmed"), commitAt(0, 0, 0)), want: "fail filter"},
+		"a lease that idles": {spoil: both(commitAt(hour, hour, 0), holdLease), want: "fail stuck-source"},
+		"no begin":           {spoil: set("EXTRACTOR_START", ""), want: "fail no-start"},
+		"a job that waits": {spoil: func(t *testing.T, p *patient) {
+			t.Helper()
+			job, err := p.jobs.Create(t.Context(), "backfill", "main", struct{}{})
+			if err == nil {
+				_, err = p.jobs.Change(t.Context(), job.ID, func(j *control.Job) error { j.Problem = "the ERP is down"; return nil })
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, want: "warn job"},
+		"an address not allowed": {box: sandbox.Config{AllowedIPs: []string{"203.0.113.9"}}, want: "fail erp-ip"},
+		"no grant":               {box: sandbox.Config{Denied: true}, want: "fail erp-grant"},
+		"a wrong secret":         {spoil: set("JST_APP_SECRET", canary), want: "fail erp-signature"},
+		"a dead token":           {spoil: set("JST_ACCESS_TOKEN", canary), want: "fail erp-token"},
+		"an unknown shop":        {spoil: set("EXTRACTOR_SHOP_ID", "4711"), want: "fail erp-shop"},
+		"no quota left":          {box: sandbox.Config{Faults: sandbox.Faults{Code200: sandbox.Odds{Rate: 1}}}, want: "warn erp-limit"},
+		"the erp's clock":        {box: sandbox.Config{Faults: sandbox.Faults{ClockSkew: -2 * time.Minute}}, want: "warn clock-erp-ahead"},
+		"no erp":                 {spoil: set("JST_BASE_URL", "http://127.0.0.1:1"), want: "fail erp-unreachable"},
+		"a bad setting":          {spoil: set("EXTRACTOR_INTERVAL", "soon"), want: "fail setting"},
+		"no refresh token":       {spoil: set("JST_REFRESH_TOKEN", ""), want: "warn token-unrefreshed"},
+		"an ended token":         {spoil: saveToken(sandbox.DefaultAppSecret, -hour), want: "fail token-ended"},
+		"a token that ends":      {spoil: saveToken(sandbox.DefaultAppSecret, 48*hour), want: "warn token-ends"},
+		"a sealed token":         {spoil: saveToken("another", 480*hour), want: "fail token-sealed"},
+		"no database": {
+			spoil: both(set("LOADER_SINK", "postgres"), set("LOADER_POSTGRES_URL", "postgres://juliu:"+canary+"@127.0.0.1:1/juliu")),
+			want:  "fail sink-postgres",
+		},
+		"no receiver": {spoil: both(set("LOADER_SINK", "webhook"), set("LOADER_WEBHOOK_URL", "http://127.0.0.1:1/"+canary),
+			set("LOADER_WEBHOOK_ALLOW", "127.0.0.1"), set("LOADER_WEBHOOK_SECRET", webhook.Unsigned)), want: "fail sink-webhook"},
+		"no folder": {spoil: both(set("LOADER_SINK", "jsonl"), set("LOADER_JSONL_PATH", "/nowhere/orders.jsonl")), want: "fail sink-jsonl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPatient(t, c.box)
+			if c.spoil != nil {
+				c.spoil(t, p)
+			}
+			code, bad, out := p.examine(t)
+			if !slices.Equal(bad, []string{c.want}) || (code == 1) != strings.HasPrefix(c.want, "fail") {
+				t.Errorf("exit code %d, %v, want %s\n%s", code, bad, c.want, out)
+			}
+		})
+	}
+}
+
+// spoiler makes one thing wrong.
+type spoiler = func(t *testing.T, p *patient)
+
+func both(all ...spoiler) spoiler {
+	return func(t *testing.T, p *patient) {
+		t.Helper()
+		for _, spoil := range all {
+			spoil(t, p)
+		}
+	}
+}
+
+func set(name, value string) spoiler {
+	return func(_ *testing.T, p *patient) { p.env[name] = value }
+}
+
+// connectAt connects with a clock of its own.
+func (p *patient) connectAt(t *testing.T, now func() time.Time) *stream.Conn {
+	t.Helper()
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	conn, err := stream.Connect(t.Context(), stream.Config{URL: p.nats, Name: "clock", Now: now}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+// commitAt commits some records as an extractor did a while ago, whose cursor lies another while back.
+func commitAt(ago, behind time.Duration, records int) spoiler {
+	return func(t *testing.T, p *patient) {
+		t.Helper()
+		now := time.Now()
+		conn := p.connectAt(t, func() time.Time { return now.Add(-ago) })
+		journal, err := stream.OpenJournal(t.Context(), conn, "sales-out", "main")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []record.Record
+		for range records {
+			rows = append(rows, record.Record{
+				Resource: "sales-out", Source: "main", Shop: "1", Key: "7", Version: record.Version{TS: 1}, Payload: &jushuitanv1.SalesOutOrder{},
+			})
+		}
+		if err := journal.Commit(t.Context(), rows, &juliuv1.Checkpoint{Cursor: timestamppb.New(now.Add(-behind)), Filter: "status=all"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// holdLease holds the lease until the test ends, and does nothing.
+func holdLease(t *testing.T, p *patient) {
+	t.Helper()
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	leases, err := control.OpenLeases(t.Context(), p.conn, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	holding, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = leases.Hold(ctx, "main", control.Holder{Name: "idle"}, func(ctx context.Context) error {
+			close(holding)
+			<-ctx.Done()
+			return nil
+		})
+	}()
+	t.Cleanup(func() { stop(); <-ended })
+	<-holding
+}
+
+// saveToken stores a token that ends in a while, sealed with a secret.
+func saveToken(appSecret string, left time.Duration) spoiler {
+	return func(t *testing.T, p *patient) {
+		t.Helper()
+		tokens, err := control.OpenTokens(t.Context(), p.conn, secret.New(appSecret))
+		if err == nil {
+			_, err = tokens.Save(t.Context(), "main", control.Token{
+				Access: secret.New(sandbox.DefaultAccessToken), Refresh: secret.New(sandbox.DefaultRefreshToken),
+				Expires: time.Now().Add(left), Term: 720 * time.Hour,
+			}, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// inJetStream changes what was provisioned.
+func inJetStream(change func(ctx context.Context, p *patient) error) spoiler {
+	return func(t *testing.T, p *patient) {
+		t.Helper()
+		if err := change(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func dropConsumer(ctx context.Context, p *patient) error {
+	return p.conn.JetStream().DeleteConsumer(ctx, stream.Stream, stream.LiveConsumer)
+}
+
+func allowDirect(ctx context.Context, p *patient) error {
+	s, err := p.conn.JetStream().Stream(ctx, stream.Stream)
+	if err != nil {
+		return err
+	}
+	cfg := s.CachedInfo().Config
+	cfg.AllowDirect = true
+	_, err = p.conn.JetStream().UpdateStream(ctx, cfg)
+	return err
+}
+
+func shortAckWait(ctx context.Context, p *patient) error {
+	k, err := p.conn.JetStream().Consumer(ctx, stream.Stream, stream.LiveConsumer)
+	if err != nil {
+		return err
+	}
+	cfg := k.CachedInfo().Config
+	cfg.AckWait = time.Second
+	_, err = p.conn.JetStream().UpdateConsumer(ctx, stream.Stream, cfg)
+	return err
+}
+
+func TestDoctorSpeaksChineseAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, sandbox.Config{})
+	commitAt(time.Hour, time.Hour, 1)(t, p)
+	state := func() stream.Snapshot {
+		s, err := stream.TakeSnapshot(t.Context(), p.conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.At = time.Time{}
+		return s
+	}
+	before := state()
+	for name, value := range map[string]string{"LC_ALL": "zh_CN.UTF-8", "LANG": "zh_TW"} {
+		env := maps.Clone(p.env)
+		env[name] = value
+		code, out, _ := command(t.Context(), t, env, "juliu", "doctor").run(t)
+		if code != 1 || !strings.Contains(out, "没有进程读取来源 main") || !strings.Contains(out, "处理：") {
+			t.Errorf("%s: exit code %d\n%s", name, code, out)
+		}
+	}
+	if after := state(); after != before {
+		t.Errorf("doctor changed the stream: %+v, before %+v", after, before)
+	}
+	if jobs, err := p.jobs.List(t.Context()); err != nil || len(jobs) > 0 {
+		t.Errorf("doctor left jobs: %v, %v", jobs, err)
+	}
+}
+
+func TestDoctorLooksAtAReceiverWithoutPosting(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, sandbox.Config{})
+	receiver := httptest.NewServer(nil)
+	t.Cleanup(receiver.Close)
+	both(set("LOADER_SINK", "webhook"), set("LOADER_WEBHOOK_URL", receiver.URL), set("LOADER_WEBHOOK_ALLOW", "127.0.0.1"),
+		set("LOADER_WEBHOOK_SECRET", webhook.Unsigned))(t, p)
+	if code, bad, out := p.examine(t); code != 0 || len(bad) > 0 || !strings.Contains(out, "the sink webhook can be used") {
+		t.Errorf("exit code %d, %v\n%s", code, bad, out)
+	}
+}
