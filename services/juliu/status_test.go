@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
+	"juliu/pkg/embednats"
 	"juliu/pkg/jushuitan/sandbox"
 	"juliu/services/juliu"
 )
@@ -75,8 +79,15 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-func TestAStatusThatCannotBeShownIsOneLine(t *testing.T) {
+func TestWhatCannotBeCarriedOutIsOneLine(t *testing.T) {
 	t.Parallel()
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	bare, err := embednats.Start(t.Context(), embednats.Options{Dir: t.TempDir(), Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bare.Close)
 	for name, c := range map[string]struct {
 		args []string
 		env  map[string]string
@@ -86,10 +97,16 @@ func TestAStatusThatCannotBeShownIsOneLine(t *testing.T) {
 		"unreachable":     {[]string{"status"}, map[string]string{"NATS_URL": "nats://127.0.0.1:1"}, 1, "NATS_URL"},
 		"a wrong flag":    {[]string{"status", "--wacth"}, nil, 2, "--wacth"},
 		"a wrong output":  {[]string{"status", "--output", "xml"}, nil, 2, "table or json"},
+		"doctor, a flag":  {[]string{"doctor", "--fix"}, nil, 2, "--fix"},
+		"doctor, output":  {[]string{"doctor", "-o", "yaml"}, nil, 2, "table or json"},
+		"not provisioned": {[]string{"status"}, map[string]string{"NATS_URL": "bare"}, 2, "juliu provision"},
 		"a wrong setting": {[]string{"status"}, map[string]string{"LOG_FORMAT": "xml"}, 2, "LOG_FORMAT"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if c.env["NATS_URL"] == "bare" {
+				c.env["NATS_URL"] = bare.URL()
+			}
 			code, out, _ := command(t.Context(), t, c.env, "juliu", c.args...).run(t)
 			line := strings.TrimSuffix(strings.TrimSuffix(out, "\n"), "\nRun 'juliu --help' for the commands and 'juliu COMMAND --help' for its flags.")
 			if code != c.code || strings.Contains(line, "\n") || !strings.Contains(line, c.want) {
