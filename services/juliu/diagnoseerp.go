@@ -90,11 +90,12 @@ func aboutSink(f facts) []finding {
 	case s.name == "":
 		return []finding{find(levelSkip, "sink-unnamed")}
 	case s.err != nil:
-		refused, ok := errors.AsType[*postgres.OpenError](s.err)
-		if ok {
-			return []finding{find(levelFail, "sink-postgres", "fault", refused.Fault, "remedy", refused.Remedy)}
+		// Only a database that takes the connection and then says nothing gives no better words.
+		fault, remedy := "names a server that does not answer in time", "see that it is a PostgreSQL server and not overloaded"
+		if refused, ok := errors.AsType[*postgres.OpenError](s.err); ok {
+			fault, remedy = refused.Fault, refused.Remedy
 		}
-		return []finding{find(levelFail, "sink-"+s.name, "cause", s.err.Error())}
+		return []finding{find(levelFail, "sink-"+s.name, "cause", s.err.Error(), "fault", fault, "remedy", remedy)}
 	case !s.migrated:
 		return []finding{find(levelWarn, "sink-tables")}
 	default:

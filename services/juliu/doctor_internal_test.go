@@ -2,6 +2,7 @@ package juliu
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -190,6 +191,7 @@ func faults() map[string]fault {
 		"no database": {func(f *facts) {
 			f.sink = sinkFacts{name: "postgres", err: &postgres.OpenError{Fault: "names a database that does not exist", Remedy: "create it"}}
 		}, "fail sink-postgres", "create it"},
+		"a database that hangs":     {func(f *facts) { f.sink = sinkFacts{name: "postgres", err: context.DeadlineExceeded} }, "fail sink-postgres", "in time"},
 		"a database without tables": {func(f *facts) { f.sink = sinkFacts{name: "postgres"} }, "warn sink-tables", "start a loader"},
 		"no receiver":               {func(f *facts) { f.sink = sinkFacts{name: "webhook", err: errors.New("refused")} }, "fail sink-webhook", "LOADER_WEBHOOK_URL"},
 		"no folder":                 {func(f *facts) { f.sink = sinkFacts{name: "jsonl", err: errors.New("absent")} }, "fail sink-jsonl", "LOADER_JSONL_PATH"},
