@@ -33,7 +33,7 @@ run: ## Run everything in one process, against the sandbox unless JST_BASE_URL i
 
 .PHONY: test
 test: ## Run every test with the race detector, the container tests too where Docker is there
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -timeout 20m ./...
 
 .PHONY: test-long
 test-long: ## Run the long forms of the property, model and kill tests
