@@ -21,7 +21,7 @@ func wantedColumns(t *testing.T) []string {
 	for _, m := range regexp.MustCompile(`(?s)message (\w+) \{(.*?)\n\}`).FindAllStringSubmatch(string(source), -1) {
 		messages[m[1]] = m[2]
 	}
-	field := regexp.MustCompile(`(?m)^  // (.*)\n(?:  // buf:.*\n)?  (optional |repeated )?([\w.]+) (\w+) = \d+;`)
+	field := regexp.MustCompile(`(?m)^  // (.*)\n(?:  // buf:.*\n)?  (optional |repeated )?([\w.]+) (\w+) = \d+(?: \[[^\]]*\])?;`)
 	types := map[string]string{"int64": "bigint", "bool": "boolean", "google.protobuf.Timestamp": "timestamp with time zone", "string": "text"}
 	fields := func(table, message string) {
 		for _, f := range field.FindAllStringSubmatch(messages[message], -1) {
