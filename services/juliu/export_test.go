@@ -10,3 +10,6 @@ func (a App) WithPatience(d time.Duration) App {
 
 // Spell is how durations are told.
 var Spell = spell
+
+// Terminal is the file behind a terminal.
+var Terminal = terminal

@@ -13,10 +13,13 @@ import (
 	"golang.org/x/term"
 )
 
-// terminal is the file behind a reader or writer that is a terminal.
+// terminal is the file behind a reader or writer that is a terminal, nil for any other.
 func terminal(stream any) (*os.File, bool) {
 	file, ok := stream.(*os.File)
-	return file, ok && term.IsTerminal(int(file.Fd()))
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return nil, false
+	}
+	return file, true
 }
 
 // every is how often a command that goes on says how it stands: each second on a terminal; elsewhere (a log file) every ten.
