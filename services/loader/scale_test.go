@@ -110,13 +110,14 @@ func TestAnyNumberOfLoadersEndsWithTheNewestVersions(t *testing.T) {
 			done++
 		}
 		b.store(t, page...)
+		until(t, "some are in hand", func() bool { now := b.snapshot(t); return now.AckPending > 0 || now.Lag() == 0 })
+		f.inHand += b.snapshot(t).AckPending
+		f.scale(t, 1+f.random.IntN(most)) // in the middle of the work
 		select {
 		case <-tick.C:
 		case <-deadline.C:
 			t.Fatalf("%d records are not loaded", b.snapshot(t).Lag())
 		}
-		f.inHand += b.snapshot(t).AckPending
-		f.scale(t, 1+f.random.IntN(most))
 	}
 	for _, cmd := range f.crew {
 		_ = cmd.Process.Kill()
