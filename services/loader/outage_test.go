@@ -106,7 +106,8 @@ func TestAnOutageCostsNeitherMemoryNorAttempts(t *testing.T) {
 	caught := time.Since(back)
 	t.Logf("outage of %v: at most %d kB in the first quarter, %d kB later; %d records behind, loaded in %v, %.1f times as fast as they came",
 		outage, full, most, behind, caught, float64(behind)/caught.Seconds()/float64(rate))
-	if most > full+full/10 {
+	const collector = 4 << 10 // what the garbage collector comes and goes with
+	if most > full+full/10+collector {
 		t.Errorf("memory grew from %d kB to %d kB", full, most)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
