@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -184,9 +185,32 @@ type broken struct {
 	err error
 }
 
-// Run fails.
-func (b broken) Run(context.Context, context.Context, func(context.Context) int, func(stream.Delivery)) error {
+// Run hands over what there is and fails.
+func (b broken) Run(_, _ context.Context, _ func(context.Context) int, handle func(stream.Delivery)) error {
+	for _, d := range b.script {
+		handle(d)
+	}
 	return b.err
+}
+
+// What a consumer that is gone has handed out must not be acknowledged to the next one, where others have its numbers.
+func TestALoaderWhoseConsumerIsGoneLetsGoAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gone := &stream.TopologyError{Differences: []string{"consumer loader was deleted"}}
+		s := &recorder{answer: func(ctx context.Context, _ []record.Record) error { <-ctx.Done(); return ctx.Err() }}
+		began := time.Now()
+		r := run(t, loader.Deps{
+			Consumer: broken{script{delivery(t, 1, 1), delivery(t, 2, 1)}, gone}, DeadLetters: &letters{}, Sink: s,
+			Lag: noLag, Log: quiet(), Registerer: prometheus.NewRegistry(),
+		})
+		if err := r.wait(t); !errors.Is(err, gone) {
+			t.Errorf("run: %v, want the consumer's error", err)
+		}
+		if took := time.Since(began); took > 0 || r.Stats() != (loader.Stats{}) {
+			t.Errorf("it ended after %v, stats %+v; want at once and nothing settled", took, r.Stats())
+		}
+	})
 }
 
 func TestWhatIsQueuedWhenTheConsumerEndsIsWritten(t *testing.T) {
