@@ -29,6 +29,14 @@ type Sink interface {
 	Close(ctx context.Context) error
 }
 
+// Forcer is a Sink that compares versions, and can be made to write an equal one.
+type Forcer interface {
+	Sink
+
+	// Force is Write, but a version that equals the stored one is written over it; an older one still never replaces a newer one.
+	Force(ctx context.Context, batch []record.Record) error
+}
+
 // Batch is how much a sink likes to be given at once, and how long that may take to come together.
 type Batch struct {
 	// Records is the most that Write takes, at least 1.

@@ -136,11 +136,15 @@ func (k *Known) add(key string, v record.Version, hash record.Hash) {
 	if row, ok := k.rows[short]; ok && v.Compare(row.version()) < 0 {
 		return
 	}
+	k.rows[short] = rowOf(v, hash)
+}
+
+func rowOf(v record.Version, hash record.Hash) knownRow {
 	modified := int64(unknownTime)
 	if !v.Modified.IsZero() {
 		modified = v.Modified.UnixNano()
 	}
-	k.rows[short] = knownRow{ts: v.TS, modified: modified, hash: binary.BigEndian.Uint64(hash[:])}
+	return knownRow{ts: v.TS, modified: modified, hash: binary.BigEndian.Uint64(hash[:])}
 }
 
 // Forget drops the keys whose newest version was modified before a time, but for those of row version ts and later, unless ts is 0. Keys

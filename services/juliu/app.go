@@ -56,6 +56,7 @@ Try it, nothing else needed:
   juliu doctor             what is wrong, and what cures it
   juliu backfill --help    read past orders again, or orders by number
   juliu audit --from 24h   prove that the stream has every order of the ERP
+  juliu replay --help      have the loaders load stored orders again
   juliu dlq groups         why orders could not be loaded, and what to do with them
 
 With a real ERP set JST_BASE_URL, JST_APP_KEY, JST_APP_SECRET, JST_ACCESS_TOKEN and EXTRACTOR_START; docs/configuration.md lists all settings.`
@@ -75,7 +76,7 @@ func (a App) root(started *bool) *cobra.Command {
 	}
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.AddCommand(a.up(), a.status(), a.doctor(), a.read(), a.backfill(), a.audit(), a.jobs(), a.dlq(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
+	root.AddCommand(a.up(), a.status(), a.doctor(), a.read(), a.backfill(), a.audit(), a.replay(), a.jobs(), a.dlq(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
 	return root
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"juliu/pkg/control"
+	"juliu/services/loader"
 )
 
 // watch hands a job to see as it is, then each time that it changes, and as it stands when a tick is due, until see is content, fails, or
@@ -83,8 +84,13 @@ func (d desk) outcome(job control.Job) error {
 		return err
 	}
 	p := job.Progress
+	replay := job.Kind == loader.ReplayKind
 	switch job.State {
 	case control.Done:
+		if replay {
+			d.notef("%s", replayOutcome(job))
+			return nil
+		}
 		next := "nothing was missing"
 		if p.Stored > 0 {
 			next = fmt.Sprintf("see the newest with: juliu read --last %d", min(p.Stored, 20))
@@ -95,6 +101,9 @@ func (d desk) outcome(job control.Job) error {
 	case control.Failed:
 		return fmt.Errorf("job %s failed: %s; cure that and create the job again", job.ID, job.Problem)
 	default:
+		if replay {
+			return fmt.Errorf("job %s was %s after %d records; what is loaded stays", job.ID, job.State, p.Rows)
+		}
 		return fmt.Errorf("job %s was %s after %d rows; the %d that it stored stay on the stream", job.ID, job.State, p.Rows, p.Stored)
 	}
 }
@@ -149,9 +158,17 @@ func (f *follower) tell(job control.Job) {
 		}
 	}
 	if job.Problem != f.problem && job.Problem != "" {
-		f.notef("the extractor waits, and tries again by itself: %s", job.Problem)
+		f.notef("the %s waits, and tries again by itself: %s", carrierOf(job), job.Problem)
 	}
 	f.state, f.problem = job.State, job.Problem
+}
+
+// carrierOf is who carries out a job.
+func carrierOf(job control.Job) string {
+	if job.Kind == loader.ReplayKind {
+		return "loader"
+	}
+	return "extractor"
 }
 
 // quiet is how long a job that runs may show no progress before that is worth a word.
@@ -161,6 +178,9 @@ const quiet = 5 * time.Minute
 func (f *follower) line(job control.Job) string {
 	now := f.app.Now()
 	parts := []string{rows(job), fmt.Sprintf("%d stored", job.Progress.Stored)}
+	if job.Kind == loader.ReplayKind {
+		parts = []string{rows(job)}
+	}
 	if passed := now.Sub(f.began).Seconds(); passed >= 1 && job.Progress.Rows > f.rows {
 		parts = append(parts, fmt.Sprintf("%.0f rows/s", float64(job.Progress.Rows-f.rows)/passed))
 	}
@@ -168,7 +188,7 @@ func (f *follower) line(job control.Job) string {
 	case job.State != control.Running:
 		parts = append(parts, string(job.State))
 	case silence > quiet:
-		parts = append(parts, fmt.Sprintf("no progress for %s, see the extractor's log", spell(silence)))
+		parts = append(parts, fmt.Sprintf("no progress for %s, see the %s's log", spell(silence), carrierOf(job)))
 	case job.Progress.Remaining > 0:
 		parts = append(parts, "about "+spell(job.Progress.Remaining)+" left")
 	}

@@ -18,8 +18,8 @@ import (
 	"juliu/pkg/stream"
 )
 
-const jobsHelp = `jobs shows and steers what the extractors do beside the live flow, such as a backfill. A job goes from planning to planned, runs, and ends done,
-failed or cancelled; it may be paused. What it stored stays on the stream, whatever becomes of it.
+const jobsHelp = `jobs shows and steers what runs beside the live flow: backfills and audits, which extractors carry out, and replays, which loaders do. A job goes from planning to planned, runs, and ends done,
+failed or cancelled; it may be paused. What it stored or loaded stays, whatever becomes of it.
 
 It finds a running 'juliu up' by its data folder (--data), else it connects by NATS_URL. With --output json each job is one object a line,
 durations in seconds. Exit codes: 0 done, 1 failed (watch: also cancelled), 2 bad usage.`
@@ -66,7 +66,7 @@ func (a App) jobs() *cobra.Command {
 	}{
 		{"pause ID", "Let a job wait until it is resumed", control.Paused},
 		{"resume ID", "Let a planned or paused job run", control.Running},
-		{"cancel ID", "End a job for ever; what it stored stays", control.Cancelled},
+		{"cancel ID", "End a job for ever; what it stored or loaded stays", control.Cancelled},
 	} {
 		add(verb.use, verb.short, cobra.ExactArgs(1), func(ctx context.Context, d desk, args []string) error { return d.move(ctx, args[0], verb.to) })
 	}
@@ -167,7 +167,7 @@ func (d desk) list(ctx context.Context) error {
 		return nil
 	}
 	if len(jobs) == 0 {
-		d.notef("no jobs yet; 'juliu backfill --help' says how to create one")
+		d.notef("no jobs yet; 'juliu backfill --help' and 'juliu replay --help' say how to create one")
 		return nil
 	}
 	w := tabwriter.NewWriter(d.app.Out, 0, 0, 2, ' ', 0)
@@ -191,11 +191,16 @@ func (d desk) move(ctx context.Context, id string, to control.State) error {
 	}
 	switch to {
 	case control.Paused:
-		d.notef("job %s is paused: the extractor stops after what it has in hand; go on with: %s", id, d.command("resume", id))
+		d.notef("job %s is paused: who carries it out stops after what is in hand; go on with: %s", id, d.command("resume", id))
 	case control.Running:
 		d.notef("%s", d.runs(id))
 	default:
-		d.notef("job %s is %s; what it stored stays on the stream", id, to)
+		d.notef("job %s is %s; what it stored or loaded stays", id, to)
+	}
+	if spec, ok := replayOf(job); ok && to == control.Cancelled {
+		if err := stream.RemoveReplay(ctx, d.conn, job.ID, spec.Plan); err != nil {
+			return err
+		}
 	}
 	return d.print(job)
 }

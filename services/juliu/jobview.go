@@ -10,6 +10,7 @@ import (
 	"juliu/pkg/control"
 	"juliu/pkg/jushuitan"
 	"juliu/services/extractor"
+	"juliu/services/loader"
 )
 
 // jobLine is a job as --output json prints it. Order numbers are only counted.
@@ -24,6 +25,7 @@ type jobLine struct {
 	Orders   int           `json:"orders,omitempty"`
 	Status   string        `json:"status,omitempty"`
 	Archive  bool          `json:"archive,omitempty"`
+	Replay   *replayAsked  `json:"replay,omitempty"`
 	Plan     *planLine     `json:"plan,omitempty"`
 	Progress progressLine  `json:"progress"`
 	Problem  string        `json:"problem,omitempty"`
@@ -31,6 +33,21 @@ type jobLine struct {
 	Started  time.Time     `json:"started,omitzero"`
 	Updated  time.Time     `json:"updated"`
 	Ended    time.Time     `json:"ended,omitzero"`
+}
+
+// replayAsked is what a replay asks for, but for its period, and what it did beside loading.
+type replayAsked struct {
+	FromSequence uint64 `json:"from_sequence,omitempty"`
+	LastPerOrder bool   `json:"last_per_order,omitempty"`
+	Resource     string `json:"resource,omitempty"`
+	Shop         string `json:"shop_id,omitempty"`
+	Order        string `json:"order,omitempty"`
+	Status       string `json:"status,omitempty"`
+	Rate         int    `json:"rate,omitempty"`
+	Force        bool   `json:"force,omitempty"`
+	Sink         string `json:"sink,omitempty"`
+	Skipped      uint64 `json:"skipped"`
+	Rejected     uint64 `json:"rejected"`
 }
 
 // planLine is left out until there is a plan; Known is false where the ERP does not say how many rows there are.
@@ -61,7 +78,15 @@ func jobLineOf(job control.Job) jobLine {
 		Problem: job.Problem, Created: job.Created, Started: job.Started, Updated: job.Updated, Ended: job.Ended,
 	}
 	if p := job.Plan; p != nil {
-		line.Plan = &planLine{Known: p.Calls > 0, Calls: p.Calls, Rows: p.Rows, Seconds: int64(p.Duration / time.Second)}
+		line.Plan = &planLine{Known: p.Calls > 0 || job.Kind == loader.ReplayKind, Calls: p.Calls, Rows: p.Rows, Seconds: int64(p.Duration / time.Second)}
+	}
+	if r, ok := replayOf(job); ok {
+		report := replayReportOf(job)
+		line.From, line.To = r.From, r.To
+		line.Replay = &replayAsked{
+			FromSequence: r.FromSequence, LastPerOrder: r.Newest, Resource: r.Resource, Shop: r.Shop, Order: r.Order, Status: r.Status,
+			Rate: r.Rate, Force: r.Force, Sink: r.Sink, Skipped: report.Skipped, Rejected: report.Rejected,
+		}
 	}
 	return line
 }
@@ -84,6 +109,9 @@ func askedOf(job control.Job) (extractor.Backfill, bool) {
 
 // words are what a job asks for, shortly, in the merchant's time.
 func words(job control.Job) string {
+	if r, ok := replayOf(job); ok {
+		return replayWords(r)
+	}
 	asked, ok := askedOf(job)
 	if !ok {
 		return "-"
@@ -118,6 +146,8 @@ func plan(job control.Job) string {
 		return "not counted yet"
 	case job.Kind == extractor.AuditKind:
 		return fmt.Sprintf("%d calls when nothing differs", p.Calls)
+	case job.Kind == loader.ReplayKind:
+		return fmt.Sprintf("%d records", p.Rows)
 	case p.Calls == 0:
 		return "the cost is not known, because the ERP does not say how many rows there are"
 	default:
@@ -152,7 +182,7 @@ func rows(job control.Job) string {
 // that is not known.
 func share(job control.Job) (float64, bool) {
 	switch {
-	case job.Plan == nil || job.Plan.Calls == 0:
+	case job.Plan == nil, job.Plan.Calls == 0 && job.Kind != loader.ReplayKind:
 		return 0, false
 	case job.State == control.Done:
 		return 1, true

@@ -33,6 +33,10 @@ type held struct {
 	deliveries map[uint64]stream.Delivery
 	bytes      int
 	down       bool
+	// pending is how many messages waited on the stream when the last one came.
+	pending uint64
+	// calm is closed when there is time for others; nil while nobody waits for that.
+	calm chan struct{}
 }
 
 func newHeld(limit int) *held {
@@ -67,6 +71,7 @@ func (h *held) free() int {
 func (h *held) add(d stream.Delivery) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.pending = d.Pending
 	if _, ok := h.deliveries[d.Sequence]; ok {
 		return false
 	}
@@ -92,12 +97,48 @@ func (h *held) setDown(down bool) {
 	h.look()
 }
 
-// look wakes whoever waits for room.
+// look wakes whoever waits for room, or for calm.
 func (h *held) look() {
 	select {
 	case h.freed <- struct{}{}:
 	default:
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.calm != nil && !h.busy(false) {
+		close(h.calm)
+		h.calm = nil
+	}
+}
+
+// busy reports whether the flow needs the sink for itself: it is behind, or the sink is down. The sink being down does not count for
+// others that have a sink of their own.
+func (h *held) busy(own bool) bool {
+	if h.down {
+		return !own
+	}
+	return h.pending > 0 || len(h.deliveries) >= h.limit/2
+}
+
+// quiet waits until the flow leaves time for others, and reports false when ctx ends first.
+func (h *held) quiet(ctx context.Context, own bool) bool {
+	for ctx.Err() == nil {
+		h.mu.Lock()
+		if !h.busy(own) {
+			h.mu.Unlock()
+			return true
+		}
+		if h.calm == nil {
+			h.calm = make(chan struct{})
+		}
+		calm := h.calm
+		h.mu.Unlock()
+		select {
+		case <-calm:
+		case <-ctx.Done():
+		}
+	}
+	return false
 }
 
 // keepAlive tells the server every while about what is held, until ctx ends.

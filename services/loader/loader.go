@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"juliu/pkg/control"
 	"juliu/pkg/logging"
 	"juliu/pkg/sink"
 	"juliu/pkg/stream"
@@ -55,7 +56,7 @@ type Deps struct {
 	DeadLetters DeadLetters
 	// Sink is closed by Run.
 	Sink sink.Sink
-	// Lag returns how many records are not loaded yet, by whichever loader.
+	// Lag returns how many records are not loaded yet, by whichever loader; nil shows none.
 	Lag        func(context.Context) (uint64, error)
 	Log        logrus.FieldLogger
 	Registerer prometheus.Registerer
@@ -70,6 +71,8 @@ type Loader struct {
 	outage   *outage
 	suspects *suspects
 	rejected chan rejection
+	// replays are carried out beside the live flow; nil for a Loader that carries out one itself.
+	replays *replays
 }
 
 // Open returns a Loader on the live consumer, with the sink that cfg names. Errors: a *stream.TopologyError when `juliu provision` has
@@ -96,7 +99,23 @@ func Open(
 	if err != nil {
 		return nil, errors.Join(err, target.Close(ctx))
 	}
-	return l, nil
+	return l, l.openReplays(ctx, conn)
+}
+
+// openReplays lets the loader carry out replays, unless that is not to be on this server.
+func (l *Loader) openReplays(ctx context.Context, conn *stream.Conn) error {
+	jobs, err := control.OpenJobs(ctx, conn, time.Now)
+	_, denied := errors.AsType[*stream.PermissionError](err)
+	_, missing := errors.AsType[*stream.TopologyError](err)
+	switch {
+	case denied, missing:
+		l.deps.Log.WithError(err).Warn("replays are not carried out by this loader")
+	case err != nil:
+		return fmt.Errorf("open the jobs: %w", err)
+	default:
+		l.replays = newReplays(l, conn, jobs)
+	}
+	return nil
 }
 
 // New returns a Loader that does nothing before Run. It needs Workers and MaxAttempts of cfg alone.
@@ -135,7 +154,14 @@ func (l *Loader) Run(intake, work context.Context) error {
 		working.Go(func() { w.run(work) })
 	}
 	helping.Go(func() { l.held.keepAlive(aside, max(l.deps.Consumer.AckWait()/notes, time.Millisecond), l.deps.Log) })
-	helping.Go(func() { l.watchLag(aside) })
+	if l.deps.Lag != nil {
+		helping.Go(func() { l.watchLag(aside) })
+	}
+	beside, end := context.WithCancel(intake)
+	defer end()
+	if l.replays != nil {
+		working.Go(func() { l.replays.run(beside, work) })
+	}
 	l.deps.Log.WithFields(logrus.Fields{logging.Sink: l.cfg.Sink, logging.Workers: l.cfg.Workers}).Info("loading")
 
 	err := l.deps.Consumer.Run(intake, work, l.held.room, func(d stream.Delivery) {
@@ -144,6 +170,7 @@ func (l *Loader) Run(intake, work context.Context) error {
 		}
 	})
 	close(drained)
+	end()
 	if _, gone := errors.AsType[*stream.TopologyError](err); gone {
 		drop() // in a consumer made anew another message may have the number of one that is in hand
 	}

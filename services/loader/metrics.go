@@ -21,6 +21,7 @@ type metrics struct {
 	rejectedTotal                          *prometheus.CounterVec
 	writeSeconds, batchRecords             prometheus.Histogram
 	lag, unavailable                       prometheus.Gauge
+	replayedTotal                          *prometheus.CounterVec
 
 	written, retried, rejected atomic.Uint64
 }
@@ -42,6 +43,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		ackedTotal:    prometheus.NewCounter(counter("records_acked_total", "Records acknowledged after the sink took them.")),
 		retriedTotal:  prometheus.NewCounter(counter("records_retried_total", "Failed attempts after which the record comes again.")),
 		rejectedTotal: prometheus.NewCounterVec(counter("records_rejected_total", "Records kept as dead letters, by class."), []string{"class"}),
+		replayedTotal: prometheus.NewCounterVec(counter("records_replayed_total", "Records that replays settled, by outcome: written, rejected or skipped."), []string{"outcome"}),
 		writeSeconds:  histogram("write_seconds", "Time of one write to the sink.", 0.0001, 10),
 		batchRecords:  histogram("write_records", "Records in one write to the sink.", 1, 6),
 		lag:           gauge("lag_records", "Records that no loader has loaded yet; NaN while that is not known."),
@@ -49,13 +51,20 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	}
 	m.lag.Set(math.NaN())
 	for _, c := range []prometheus.Collector{
-		m.writtenTotal, m.ackedTotal, m.retriedTotal, m.rejectedTotal, m.writeSeconds, m.batchRecords, m.lag, m.unavailable,
+		m.writtenTotal, m.ackedTotal, m.retriedTotal, m.rejectedTotal, m.writeSeconds, m.batchRecords, m.lag, m.unavailable, m.replayedTotal,
 	} {
 		if err := registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
 	return m, nil
+}
+
+// replayed counts what a replay settled.
+func (m *metrics) replayed(r ReplayReport) {
+	m.replayedTotal.WithLabelValues("written").Add(float64(r.Written))
+	m.replayedTotal.WithLabelValues("rejected").Add(float64(r.Rejected))
+	m.replayedTotal.WithLabelValues("skipped").Add(float64(r.Skipped))
 }
 
 // Stats is a look at a running loader.

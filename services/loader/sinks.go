@@ -13,14 +13,17 @@ import (
 	"juliu/pkg/sink/webhook"
 )
 
-// sinkPostgres is the sink that needs an address.
-const sinkPostgres = "postgres"
+// Sinks that have rules of their own.
+const (
+	sinkPostgres = "postgres"
+	sinkJSONL    = "jsonl"
+)
 
 // sinks is the table of sinks: the value of LOADER_SINK and how to open it. A sink of your own is one row here.
 func sinks() map[string]func(context.Context, Config) (sink.Sink, error) {
 	return map[string]func(context.Context, Config) (sink.Sink, error){
 		"noop":       func(context.Context, Config) (sink.Sink, error) { return &sink.Noop{}, nil },
-		"jsonl":      func(_ context.Context, cfg Config) (sink.Sink, error) { return openJSONL(cfg.JSONL) },
+		sinkJSONL:    func(_ context.Context, cfg Config) (sink.Sink, error) { return openJSONL(cfg.JSONL) },
 		sinkPostgres: openPostgres,
 		"webhook":    func(_ context.Context, cfg Config) (sink.Sink, error) { return webhook.New(cfg.Webhook) },
 	}
@@ -61,9 +64,9 @@ func openJSONL(cfg sink.JSONLConfig) (sink.Sink, error) {
 	return nil, p.Err()
 }
 
-// openPostgres gives each worker a connection. What cannot help itself is a problem of the setting; a server that may come is not.
+// openPostgres gives each worker a connection, and each that a replay has beside. What cannot help itself is a problem of the setting; a server that may come is not.
 func openPostgres(ctx context.Context, cfg Config) (sink.Sink, error) {
-	s, err := postgres.Open(ctx, postgres.Config{URL: cfg.PostgresURL, Connections: cfg.Workers})
+	s, err := postgres.Open(ctx, postgres.Config{URL: cfg.PostgresURL, Connections: cfg.Workers + replayWorkers(cfg.Workers)})
 	if err == nil {
 		return s, nil
 	}

@@ -52,6 +52,18 @@ type Sink struct {
 // Write stores the batch: one transaction for each resource, or several when a record must be found that the database refuses. Such a
 // record is ErrRejected with its SQLSTATE, without values; an outage is an *UnavailableError. It ends after two minutes without an answer.
 func (s *Sink) Write(ctx context.Context, batch []record.Record) error {
+	return s.write(ctx, batch, func(t table) table { return t })
+}
+
+// Force is Write that also writes rows anew whose version and place on the stream are those of the stored row: after a change by hand, say.
+func (s *Sink) Force(ctx context.Context, batch []record.Record) error {
+	return s.write(ctx, batch, func(t table) table {
+		t.upsert = t.force
+		return t
+	})
+}
+
+func (s *Sink) write(ctx context.Context, batch []record.Record, as func(table) table) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("write to PostgreSQL: %w", err)
 	}
@@ -62,7 +74,7 @@ func (s *Sink) Write(ctx context.Context, batch []record.Record) error {
 	var down error
 	for _, resource := range slices.Sorted(maps.Keys(rows)) {
 		if down == nil {
-			down = s.isolate(within, s.tables[resource], rows[resource], failed)
+			down = s.isolate(within, as(s.tables[resource]), rows[resource], failed)
 			if sqlState(down) == readOnly {
 				s.pool.Reset() // of several servers the next connection may find the primary
 			}

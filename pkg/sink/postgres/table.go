@@ -27,6 +27,8 @@ type table struct {
 	find string
 	// upsert takes an array for each column of header, and returns source and key of the rows that it wrote.
 	upsert string
+	// force is upsert that also replaces rows of an equal version.
+	force string
 }
 
 // child is the table of one list of the payload. Its rows are replaced as a set.
@@ -101,7 +103,7 @@ func newTable(resource record.Schema, name string, children map[string]string, d
 	}
 	t.find = fmt.Sprintf("SELECT source, %[1]s FROM %[2]s JOIN unnest($1::text[], $2::bigint[]) AS given (source, %[1]s) USING (source, %[1]s)",
 		quote(resource.Key), quote(schema, name))
-	t.upsert = t.upsertSQL()
+	t.upsert, t.force = t.upsertSQL(">"), t.upsertSQL(">=")
 	return t
 }
 
@@ -129,8 +131,9 @@ func columnsOf(message protoreflect.MessageDescriptor, isDecimal map[string]bool
 	return all
 }
 
-// upsertSQL inserts rows, or replaces older ones. Which is older is what record.Version.Compare says, then the place on the stream.
-func (t table) upsertSQL() string {
+// upsertSQL inserts rows, or replaces those than which they are newer, ">", or newer or equal, ">=". Which is newer is what
+// record.Version.Compare says, then the place on the stream.
+func (t table) upsertSQL(newer string) string {
 	var names, values, arrays, sets []string
 	add := func(name, value, sqlType string) {
 		names = append(names, quote(name))
@@ -153,11 +156,11 @@ func (t table) upsertSQL() string {
 SELECT %[3]s FROM unnest(%[4]s) AS given (%[2]s)
 ON CONFLICT (source, %[5]s) DO UPDATE SET %[6]s
 WHERE CASE WHEN excluded.%[7]s > 0 AND stored.%[7]s > 0
-THEN (excluded.%[7]s, excluded.sequence) > (stored.%[7]s, stored.sequence)
-ELSE (coalesce(excluded.%[8]s, '-infinity'), excluded.sequence) > (coalesce(stored.%[8]s, '-infinity'), stored.sequence) END
+THEN (excluded.%[7]s, excluded.sequence) %[9]s (stored.%[7]s, stored.sequence)
+ELSE (coalesce(excluded.%[8]s, '-infinity'), excluded.sequence) %[9]s (coalesce(stored.%[8]s, '-infinity'), stored.sequence) END
 RETURNING source, %[5]s`,
 		quote(schema, t.name), columns, strings.Join(values, ", "), strings.Join(arrays, ", "), quote(t.resource.Key),
-		strings.Join(sets, ", "), quote(t.resource.TS), quote(t.resource.Modified))
+		strings.Join(sets, ", "), quote(t.resource.TS), quote(t.resource.Modified), newer)
 }
 
 // isForeign reports a column of one of the tables that is not in its header.

@@ -1,0 +1,221 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"juliu/pkg/logging"
+	"juliu/pkg/record"
+)
+
+// ReplayQuery says which stored records to hand out again. The zero value is all of them. Times are those of storing.
+type ReplayQuery struct {
+	// Resource, Source, Shop and Key choose records; empty means all.
+	Resource, Source, Shop, Key string
+	// FromSequence or From is where it begins; without both it is the oldest record.
+	FromSequence uint64
+	From         time.Time
+	// To is where it ends, itself excluded; zero is the newest record there is.
+	To time.Time
+	// Newest leaves only the newest version of each key, of those chosen by the fields above.
+	Newest bool
+	// Match chooses among what is left by content; nil takes all. It costs reading every record.
+	Match func(record.Record) bool
+}
+
+// ReplayPlan is what a ReplayQuery found.
+type ReplayPlan struct {
+	// Filter is the subject of what the server hands out, from sequence First to Last. Both are 0 when there is nothing.
+	Filter string `json:"filter"`
+	First  uint64 `json:"first"`
+	Last   uint64 `json:"last"`
+	// Passed is how many records that is, Chosen how many of them are wanted.
+	Passed uint64 `json:"passed"`
+	Chosen uint64 `json:"chosen"`
+	// Listed means that Chosen is fewer than Passed.
+	Listed bool `json:"listed,omitempty"`
+
+	wanted *sequences
+}
+
+// PlanReplay counts what a replay would hand out. What the server can choose by itself costs milliseconds; Key and Newest cost a pass over
+// headers, 60,000 records a second and more, and Newest 120 bytes of memory for each key; Match costs reading all. Errors: ErrReadOptions.
+func PlanReplay(ctx context.Context, c *Conn, q ReplayQuery) (ReplayPlan, error) {
+	o := ReadOptions{Resource: q.Resource, Source: q.Source, Shop: q.Shop, FromSequence: q.FromSequence, Since: q.From}
+	plan := ReplayPlan{Filter: o.filter()}
+	if q.Key != "" {
+		plan.Filter = strings.TrimSuffix(plan.Filter, "*") + strconv.Itoa(record.Partition(q.Key))
+	}
+	start, _, err := c.start(ctx, o)
+	if err != nil {
+		return plan, err
+	}
+	start.FilterSubjects, start.HeadersOnly = []string{plan.Filter}, true
+	last, err := c.lastMatch(ctx, plan.Filter)
+	if err != nil || last == nil || last.Sequence < q.FromSequence || last.Time.Before(q.From) {
+		return plan, err
+	}
+	plan.Last = last.Sequence
+	if !q.To.IsZero() && !last.Time.Before(q.To) {
+		if plan.Last, err = c.lastBefore(ctx, plan.Filter, q.To, last.Sequence); err != nil {
+			return plan, err
+		}
+	}
+	if q.Key == "" && !q.Newest && q.Match == nil {
+		return plan, c.countReplay(ctx, start, &plan)
+	}
+	return plan, c.chooseReplay(ctx, start, q, &plan)
+}
+
+// lastBefore is the sequence before the first message of a subject that was stored at a time or later; there is one, up to last.
+func (c *Conn) lastBefore(ctx context.Context, filter string, to time.Time, last uint64) (uint64, error) {
+	cfg := jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{filter}, HeadersOnly: true, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &to,
+	}
+	var late uint64
+	err := c.scan(ctx, cfg, last, func(_ jetstream.Msg, meta *jetstream.MsgMetadata) (bool, error) {
+		late = meta.Sequence.Stream
+		return false, nil
+	})
+	return max(late, 1) - 1, err
+}
+
+// countTries is how often records are counted until none was stored meanwhile.
+const countTries = 20
+
+// countReplay finds the first record, and how many there are, by the server's own counts.
+func (c *Conn) countReplay(ctx context.Context, start jetstream.OrderedConsumerConfig, plan *ReplayPlan) error {
+	last := plan.Last
+	plan.First, plan.Last = 0, 0
+	err := c.scan(ctx, start, last, func(_ jetstream.Msg, meta *jetstream.MsgMetadata) (bool, error) {
+		plan.First, plan.Last = meta.Sequence.Stream, last
+		return false, nil
+	})
+	if err != nil || plan.First == 0 {
+		return err
+	}
+	ctx, done := c.calls.begin(ctx, apiPrefix+"CONSUMER.")
+	defer done()
+	from := func(sequence uint64) (uint64, error) {
+		cfg := start
+		cfg.DeliverPolicy, cfg.OptStartTime, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, sequence
+		return c.countFrom(ctx, cfg)
+	}
+	for range countTries {
+		before, err := from(last + 1)
+		all, errAll := from(plan.First)
+		after, errAfter := from(last + 1)
+		if err := errors.Join(err, errAll, errAfter); err != nil {
+			return c.explain(ctx, "count the records", err)
+		}
+		plan.Passed = all - min(after, all)
+		if before == after {
+			break
+		}
+	}
+	plan.Chosen = plan.Passed
+	return nil
+}
+
+// place is where a chosen record stands: on the stream, and among those that the server hands out.
+type place struct{ sequence, number uint64 }
+
+// chooser goes over the records and keeps the chosen ones.
+type chooser struct {
+	ReplayQuery
+
+	passed uint64
+	chosen []place
+	newest map[string]map[knownKey]candidate // by source and resource
+}
+
+// candidate is the newest record of a key so far.
+type candidate struct {
+	place
+
+	row     knownRow
+	matches bool
+}
+
+// chooseReplay goes over the records that the server would hand out.
+func (c *Conn) chooseReplay(ctx context.Context, start jetstream.OrderedConsumerConfig, q ReplayQuery, plan *ReplayPlan) error {
+	ch := chooser{ReplayQuery: q, newest: map[string]map[knownKey]candidate{}}
+	start.HeadersOnly = q.Match == nil
+	last := plan.Last
+	plan.Last = 0
+	err := c.scan(ctx, start, last, func(m jetstream.Msg, meta *jetstream.MsgMetadata) (bool, error) {
+		ch.passed++
+		id, err := readIdentity(m.Headers())
+		if err != nil {
+			c.log.WithError(err).WithField(logging.Sequence, meta.Sequence.Stream).Warn("a record's headers are not readable; leaving it out")
+			return true, nil
+		}
+		if q.Key != "" && id.key != q.Key {
+			return true, nil
+		}
+		matches := true
+		if q.Match != nil {
+			d, err := c.newDelivery(m, meta).Read(ctx)
+			if err != nil {
+				return false, err
+			}
+			matches = d.Err == nil && q.Match(d.Record)
+		}
+		ch.see(owner(m.Subject()), id, place{meta.Sequence.Stream, ch.passed}, matches)
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	ch.finish(plan)
+	return nil
+}
+
+// see takes one record.
+func (ch *chooser) see(owner string, id identity, at place, matches bool) {
+	if !ch.Newest {
+		if matches {
+			ch.chosen = append(ch.chosen, at)
+		}
+		return
+	}
+	if ch.newest[owner] == nil {
+		ch.newest[owner] = map[knownKey]candidate{}
+	}
+	key := shorten(id.key)
+	if have, ok := ch.newest[owner][key]; !ok || id.version.Compare(have.row.version()) >= 0 {
+		ch.newest[owner][key] = candidate{at, rowOf(id.version, id.hash), matches}
+	}
+}
+
+// finish puts the chosen ones into the plan.
+func (ch *chooser) finish(plan *ReplayPlan) {
+	for _, keys := range ch.newest {
+		for _, one := range keys {
+			if one.matches {
+				ch.chosen = append(ch.chosen, one.place)
+			}
+		}
+	}
+	if len(ch.chosen) == 0 {
+		return
+	}
+	slices.SortFunc(ch.chosen, func(a, b place) int { return cmp.Compare(a.sequence, b.sequence) })
+	first, last := ch.chosen[0], ch.chosen[len(ch.chosen)-1]
+	plan.First, plan.Last = first.sequence, last.sequence
+	plan.Passed, plan.Chosen = last.number-first.number+1, uint64(len(ch.chosen))
+	if plan.Listed = plan.Chosen < plan.Passed; !plan.Listed {
+		return
+	}
+	plan.wanted = &sequences{}
+	for _, one := range ch.chosen {
+		plan.wanted.add(one.sequence)
+	}
+}
