@@ -12,7 +12,8 @@ import (
 	"juliu/pkg/record"
 )
 
-// Sink writes records. The loader calls Write from several goroutines at once, but never two at once for one key.
+// Sink writes records. The loader calls Write from several goroutines at once, but never two at once for one key; a replay that runs beside
+// the live flow is like another loader.
 type Sink interface {
 	// Write stores the batch; nil means every record of it is stored as durably as the sink can. The batch is never empty, is at most
 	// Batch().Records long, and may hold several versions of one key, oldest first. Write is idempotent by key and Version (then Sequence):

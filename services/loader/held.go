@@ -33,8 +33,9 @@ type held struct {
 	deliveries map[uint64]stream.Delivery
 	bytes      int
 	down       bool
-	// pending is how many messages waited on the stream when the last one came.
+	// pending is how many messages waited on the stream when the last one came, and came whether one has since the last pull began.
 	pending uint64
+	came    bool
 	// calm is closed when there is time for others; nil while nobody waits for that.
 	calm chan struct{}
 }
@@ -46,6 +47,7 @@ func newHeld(limit int) *held {
 // room waits until there is room worth a pull, and returns how much; 0 when ctx ends first. While the sink is down there is none, unless
 // little is left in hand that could show that the sink is back: it may be down for just that.
 func (h *held) room(ctx context.Context) int {
+	h.begin()
 	for ctx.Err() == nil {
 		if free := h.free(); free >= h.limit/4 {
 			return free
@@ -56,6 +58,17 @@ func (h *held) room(ctx context.Context) int {
 		}
 	}
 	return 0
+}
+
+// begin notes that a pull begins. One that brought nothing shows that nothing waits: others have taken the last ones.
+func (h *held) begin() {
+	h.mu.Lock()
+	if !h.came {
+		h.pending = 0
+	}
+	h.came = false
+	h.mu.Unlock()
+	h.wake()
 }
 
 func (h *held) free() int {
@@ -71,7 +84,7 @@ func (h *held) free() int {
 func (h *held) add(d stream.Delivery) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.pending = d.Pending
+	h.pending, h.came = d.Pending, true
 	if _, ok := h.deliveries[d.Sequence]; ok {
 		return false
 	}
@@ -103,6 +116,11 @@ func (h *held) look() {
 	case h.freed <- struct{}{}:
 	default:
 	}
+	h.wake()
+}
+
+// wake wakes whoever waits for calm, if it is calm.
+func (h *held) wake() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.calm != nil && !h.busy(false) {

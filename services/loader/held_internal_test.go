@@ -8,6 +8,55 @@ import (
 	"juliu/pkg/stream"
 )
 
+// A replay waits for the live flow, but not for what another loader has taken.
+func TestOthersWaitUntilTheFlowIsCalm(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		prepare, calm func(*held)
+		own           bool
+	}{
+		"nothing is there":                    {},
+		"more waits on the stream":            {prepare: func(h *held) { h.add(stream.Delivery{Pending: 1}) }, calm: func(h *held) { h.add(stream.Delivery{Sequence: 1}); h.remove(stream.Delivery{}) }},
+		"another has taken what waited":       {prepare: func(h *held) { h.add(stream.Delivery{Pending: 1}) }, calm: func(h *held) { h.begin(); h.begin() }},
+		"half of what may be is in hand":      {prepare: func(h *held) { h.add(stream.Delivery{}); h.add(stream.Delivery{Sequence: 1}) }, calm: func(h *held) { h.remove(stream.Delivery{}) }},
+		"the sink is down":                    {prepare: func(h *held) { h.setDown(true) }, calm: func(h *held) { h.setDown(false) }},
+		"the sink of the live flow alone is":  {prepare: func(h *held) { h.setDown(true) }, own: true},
+		"more waits, but for a sink in need ": {prepare: func(h *held) { h.add(stream.Delivery{Pending: 1}); h.setDown(true) }, own: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h := newHeld(4)
+				if test.prepare != nil {
+					test.prepare(h)
+				}
+				quiet := make(chan bool, 1)
+				ctx, end := context.WithCancel(t.Context())
+				go func() { quiet <- h.quiet(ctx, test.own) }()
+				synctest.Wait()
+				if test.calm != nil {
+					select {
+					case <-quiet:
+						t.Fatal("nobody waits")
+					default:
+					}
+					test.calm(h)
+				}
+				if !<-quiet {
+					t.Error("quiet reports an end")
+				}
+				h.add(stream.Delivery{Sequence: 9, Pending: 1})
+				h.setDown(false)
+				go func() { quiet <- h.quiet(ctx, test.own) }()
+				end()
+				if <-quiet {
+					t.Error("quiet reports calm at the end")
+				}
+			})
+		})
+	}
+}
+
 func TestThereIsRoomForWhatALoaderMayHold(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

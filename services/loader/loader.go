@@ -57,7 +57,10 @@ type Deps struct {
 	// Sink is closed by Run.
 	Sink sink.Sink
 	// Lag returns how many records are not loaded yet, by whichever loader; nil shows none.
-	Lag        func(context.Context) (uint64, error)
+	Lag func(context.Context) (uint64, error)
+	// Jobs and Stream are where replays come from; with either nil none is carried out.
+	Jobs       Jobs
+	Stream     *stream.Conn
 	Log        logrus.FieldLogger
 	Registerer prometheus.Registerer
 }
@@ -71,7 +74,7 @@ type Loader struct {
 	outage   *outage
 	suspects *suspects
 	rejected chan rejection
-	// replays are carried out beside the live flow; nil for a Loader that carries out one itself.
+	// replays are carried out beside the live flow; nil for none, as in a Loader that carries out one itself.
 	replays *replays
 }
 
@@ -95,27 +98,31 @@ func Open(
 		snapshot, err := stream.TakeSnapshot(ctx, conn)
 		return snapshot.Lag(), err
 	}
-	l, err := New(Deps{Consumer: consumer, DeadLetters: conn, Sink: target, Lag: lag, Log: log, Registerer: registerer}, cfg)
+	deps := Deps{Consumer: consumer, DeadLetters: conn, Sink: target, Lag: lag, Stream: conn, Log: log, Registerer: registerer}
+	deps.Jobs, err = openJobs(ctx, conn, log)
+	var l *Loader
+	if err == nil {
+		l, err = New(deps, cfg)
+	}
 	if err != nil {
 		return nil, errors.Join(err, target.Close(ctx))
 	}
-	return l, l.openReplays(ctx, conn)
+	return l, nil
 }
 
-// openReplays lets the loader carry out replays, unless that is not to be on this server.
-func (l *Loader) openReplays(ctx context.Context, conn *stream.Conn) error {
+// openJobs returns nil where replays are not to be: the bucket or the right to it is missing.
+func openJobs(ctx context.Context, conn *stream.Conn, log logrus.FieldLogger) (Jobs, error) { //nolint:ireturn // nil is an answer
 	jobs, err := control.OpenJobs(ctx, conn, time.Now)
 	_, denied := errors.AsType[*stream.PermissionError](err)
 	_, missing := errors.AsType[*stream.TopologyError](err)
 	switch {
 	case denied, missing:
-		l.deps.Log.WithError(err).Warn("replays are not carried out by this loader")
+		log.WithError(err).Warn("replays are not carried out by this loader")
+		return nil, nil //nolint:nilnil // see above
 	case err != nil:
-		return fmt.Errorf("open the jobs: %w", err)
-	default:
-		l.replays = newReplays(l, conn, jobs)
+		return nil, fmt.Errorf("open the jobs: %w", err)
 	}
-	return nil
+	return jobs, nil
 }
 
 // New returns a Loader that does nothing before Run. It needs Workers and MaxAttempts of cfg alone.
@@ -125,12 +132,16 @@ func New(deps Deps, cfg Config) (*Loader, error) {
 		return nil, err
 	}
 	held := newHeld(min(max(2*cfg.Workers*deps.Sink.Batch().Records, leastHeld), mostHeld))
-	return &Loader{
+	l := &Loader{
 		deps: deps, cfg: cfg, metrics: m, held: held,
 		outage:   &outage{log: deps.Log, gauge: m.unavailable, held: held},
 		suspects: &suspects{maxAttempts: cfg.MaxAttempts},
 		rejected: make(chan rejection, held.limit),
-	}, nil
+	}
+	if deps.Jobs != nil && deps.Stream != nil {
+		l.replays = newReplays(l)
+	}
+	return l, nil
 }
 
 // Run loads until intake ends, finishes what it has in hand, closes the sink and returns nil. When work ends first it drops the rest,

@@ -44,8 +44,9 @@ type replays struct {
 	changed chan struct{}
 }
 
-func newReplays(live *Loader, conn *stream.Conn, jobs Jobs) *replays {
-	return &replays{live: live, conn: conn, jobs: jobs, log: live.deps.Log, known: map[string]control.Job{}, changed: make(chan struct{})}
+func newReplays(live *Loader) *replays {
+	d := live.deps
+	return &replays{live: live, conn: d.Stream, jobs: d.Jobs, log: d.Log, known: map[string]control.Job{}, changed: make(chan struct{})}
 }
 
 // run carries out replays until intake ends. What keeps it from that is logged: the live flow goes on without.

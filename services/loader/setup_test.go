@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"juliu/pkg/control"
 	"juliu/pkg/embednats"
 	"juliu/pkg/record"
 	"juliu/pkg/sink"
@@ -43,6 +44,9 @@ func setup(tb testing.TB) *bundle {
 	b := &bundle{server: server, log: log}
 	b.conn = b.connect(tb, "test")
 	if _, err := stream.Provision(tb.Context(), b.conn, stream.Limits{}); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := control.Provision(tb.Context(), b.conn, 1); err != nil {
 		tb.Fatal(err)
 	}
 	if b.journal, err = stream.OpenJournal(tb.Context(), b.conn, "sales-out", "main"); err != nil {

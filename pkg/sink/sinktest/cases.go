@@ -55,6 +55,30 @@ func lastOfBatchStays(t *testing.T, s Subject) {
 	wantAll(t, s, batch...)
 }
 
+// What a forced write replaces must differ, or nothing shows that it did.
+func forcedWriteReplaces(t *testing.T, s Subject) {
+	t.Helper()
+	forcer, ok := s.Sink.(sink.Forcer)
+	if !ok {
+		return // it does not compare, so it need not be forced
+	}
+	was, now := version(t, 1, 5, 7, `,"remark":"was"`), version(t, 1, 5, 7, `,"remark":"now"`)
+	write(t, s, was)
+	write(t, s, now)
+	wantAll(t, s, was)
+	for _, one := range []record.Record{now, version(t, 1, 4, 9), version(t, 1, 5, 6)} { // the older ones change nothing
+		if err := forcer.Force(t.Context(), []record.Record{one}); err != nil {
+			t.Fatalf("force: %v", err)
+		}
+		wantAll(t, s, now)
+	}
+	newer := version(t, 1, 6, 10)
+	if err := forcer.Force(t.Context(), []record.Record{newer, version(t, 2, 1, 11)}); err != nil {
+		t.Fatalf("force: %v", err)
+	}
+	wantAll(t, s, newer, version(t, 2, 1, 11))
+}
+
 func writersAreIndependent(t *testing.T, s Subject) {
 	t.Helper()
 	const writers, versions = 8, 25

@@ -72,6 +72,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"in any order versions by time end the same":            byTime.endTheSame,
 		"in any order equal versions end the same":              byPlace.endTheSame,
 		"of one key in one batch the last stays":                lastOfBatchStays,
+		"a forced write replaces an equal version and no newer": forcedWriteReplaces,
 		"writers of different keys do not disturb another":      writersAreIndependent,
 		"two loaders with one key end with the newest":          loadersAgree,
 		"a large record is stored":                              largeRecordIsStored,
