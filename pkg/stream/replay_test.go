@@ -3,7 +3,6 @@ package stream_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -63,7 +62,7 @@ func drain(t *testing.T, r *stream.Replay, some int) ([]uint64, int) {
 	others := 0
 	room := func(ctx context.Context) int {
 		for ctx.Err() == nil {
-			standing, err := r.Standing(t.Context())
+			standing, err := r.Standing(ctx)
 			if err != nil {
 				t.Error(err)
 			}
@@ -109,47 +108,67 @@ func TestAReplayHandsOutWhatWasChosenAndNoMore(t *testing.T) {
 	all := stored(t, conn)
 	key := all[30].Key
 	for i, q := range []stream.ReplayQuery{
-		{}, {FromSequence: 100}, {FromSequence: all[10].Sequence + 1}, {From: middle}, {To: middle}, {From: all[50].Published, To: middle},
-		{Shop: "11"}, {Shop: "99"}, {Key: key}, {Key: key, Newest: true}, {Key: "1", FromSequence: 1}, {Newest: true}, {Newest: true, To: middle},
-		{Newest: true, Shop: "10", FromSequence: 60}, {Match: status("Cancelled")}, {Newest: true, Match: status("Cancelled")},
-		{Match: status("Delete")}, {FromSequence: 100_000}, {From: time.Now().Add(time.Hour)}, {To: all[0].Published}, {Source: source, Resource: resource},
+		{},
+		{FromSequence: 100},
+		{FromSequence: all[10].Sequence + 1},
+		{From: middle},
+		{To: middle},
+		{From: all[50].Published, To: middle},
+		{Shop: "11"},
+		{Shop: "99"},
+		{Key: key},
+		{Key: key, Newest: true},
+		{Key: "1", FromSequence: 1},
+		{Newest: true},
+		{Newest: true, To: middle},
+		{Newest: true, Shop: "10", FromSequence: 60},
+		{Match: status("Cancelled")},
+		{Newest: true, Match: status("Cancelled")},
+		{Match: status("Delete")},
+		{FromSequence: 100_000},
+		{From: time.Now().Add(time.Hour)},
+		{To: all[0].Published},
+		{Source: source, Resource: resource},
 		{Source: "other"},
 	} {
-		t.Run(fmt.Sprintf("query %d", i), func(t *testing.T) { //nolint:paralleltest // more is stored meanwhile, and each counts
-			plan, err := stream.PlanReplay(t.Context(), conn, q)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := bruteForce(q, all, all[len(all)-1].Sequence+uint64(i)*2)
-			all = moreOf(t, conn, journal, random)
-			if int(plan.Chosen) != len(want) {
-				t.Errorf("%d chosen, want %d: %+v", plan.Chosen, len(want), plan)
-			}
-			if plan.Chosen == 0 {
-				return
-			}
-			id := strconv.Itoa(i)
-			if err := stream.CreateReplay(t.Context(), conn, id, plan); err != nil {
-				t.Fatal(err)
-			}
-			replay, err := stream.OpenReplay(t.Context(), conn, id, plan)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, others := drain(t, replay, int(plan.Passed))
-			if !slices.Equal(got, want) || others != int(plan.Passed-plan.Chosen) {
-				t.Errorf("handed out %v and %d others, want %v: %+v", got, others, want, plan)
-			}
-			for range 2 {
-				if err := stream.RemoveReplay(t.Context(), conn, id, plan); err != nil {
-					t.Error(err)
-				}
-			}
-			_, err = stream.OpenReplay(t.Context(), conn, id, plan)
-			if _, gone := errors.AsType[*stream.TopologyError](err); !gone {
-				t.Errorf("opening a removed replay: %v", err)
-			}
-		})
+		want := bruteForce(q, all, all[len(all)-1].Sequence)
+		checkReplay(t, conn, q, strconv.Itoa(i), want, func() { all = moreOf(t, conn, journal, random) })
+	}
+}
+
+// checkReplay plans, stores more, and then takes everything.
+func checkReplay(t *testing.T, conn *stream.Conn, q stream.ReplayQuery, id string, want []uint64, more func()) {
+	t.Helper()
+	plan, err := stream.PlanReplay(t.Context(), conn, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more()
+	if int(plan.Chosen) != len(want) {
+		t.Errorf("%+v: %d chosen, want %d: %+v", q, plan.Chosen, len(want), plan)
+	}
+	if plan.Chosen == 0 {
+		return
+	}
+	if err := stream.CreateReplay(t.Context(), conn, id, plan); err != nil {
+		t.Fatal(err)
+	}
+	replay, err := stream.OpenReplay(t.Context(), conn, id, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, others := drain(t, replay, int(plan.Passed))
+	if !slices.Equal(got, want) || others != int(plan.Passed-plan.Chosen) {
+		t.Errorf("%+v: handed out %v and %d others, want %v: %+v", q, got, others, want, plan)
+	}
+	for range 2 {
+		if err := stream.RemoveReplay(t.Context(), conn, id, plan); err != nil {
+			t.Error(err)
+		}
+	}
+	_, err = stream.OpenReplay(t.Context(), conn, id, plan)
+	if _, gone := errors.AsType[*stream.TopologyError](err); !gone {
+		t.Errorf("opening a removed replay: %v", err)
 	}
 }
 

@@ -134,7 +134,7 @@ func (s *Stack) openLoader(ctx context.Context, cfg StackConfig, connect func(st
 	if err != nil {
 		return nil, err
 	}
-	return loader.Open(ctx, conn, cfg.Loader, cfg.Log, cfg.Registry)
+	return loader.Open(ctx, conn, cfg.Loader, cfg.Log, cfg.Registry, cfg.Now)
 }
 
 // openSandbox serves the sandbox on a free port and points the client at it.

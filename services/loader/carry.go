@@ -42,7 +42,7 @@ type carrier struct {
 
 // carryOut takes part in a replay until it is over, it no longer runs, or intake ends.
 func (r *replays) carryOut(intake, work context.Context, job control.Job) error {
-	c := carrier{replays: r, job: job, base: job.Progress.Rows, began: time.Now()}
+	c := carrier{replays: r, job: job, base: job.Progress.Rows, began: r.now()}
 	err := json.Unmarshal(job.Spec, &c.spec)
 	if err == nil {
 		err = c.spec.Validate()
@@ -58,9 +58,9 @@ func (r *replays) carryOut(intake, work context.Context, job control.Job) error 
 		return err
 	}
 	log := r.log.WithField(logging.Job, job.ID)
-	c.gate = newGate(c.replay, r.live.held, c.spec)
+	c.gate = newGate(c.replay, r.live.held, c.spec, r.now)
 	deps := Deps{
-		Consumer: c.gate, DeadLetters: r.live.deps.DeadLetters, Sink: target, Log: log,
+		Consumer: c.gate, DeadLetters: r.live.deps.DeadLetters, Sink: target, Lag: nil, Replays: nil, Log: log,
 		Registerer: prometheus.NewRegistry(), // the replay's figures are its job's
 	}
 	if c.loader, err = New(deps, r.live.cfg.replayConfig(c.spec)); err != nil {
@@ -136,7 +136,7 @@ func (c *carrier) add(j *control.Job, more ReplayReport) error {
 	}
 	j.Report, j.Problem = report, ""
 	j.Progress.Rows, j.Progress.Stored = int64(sum.Written+sum.Rejected), int64(sum.Written) //nolint:gosec // counts
-	if rate := float64(j.Progress.Rows-c.base) / time.Since(c.began).Seconds(); rate > 0 {
+	if rate := float64(j.Progress.Rows-c.base) / c.now().Sub(c.began).Seconds(); rate > 0 {
 		left := float64(c.spec.Plan.Chosen) - float64(j.Progress.Rows)
 		j.Progress.Remaining = time.Duration(max(left, 0) / rate * float64(time.Second))
 	}
@@ -145,8 +145,8 @@ func (c *carrier) add(j *control.Job, more ReplayReport) error {
 
 // finish ends the job when the others have added theirs.
 func (c *carrier) finish(ctx context.Context) error {
-	deadline := time.Now().Add(countPatience)
-	for ctx.Err() == nil && time.Now().Before(deadline) {
+	deadline := c.now().Add(countPatience)
+	for ctx.Err() == nil && c.now().Before(deadline) {
 		c.mu.Lock()
 		job, changed := c.known[c.job.ID], c.changed
 		c.mu.Unlock()
@@ -154,7 +154,7 @@ func (c *carrier) finish(ctx context.Context) error {
 		if job.State != control.Running || json.Unmarshal(job.Report, &sum) == nil && sum.settled() >= c.spec.Plan.Passed {
 			break
 		}
-		wait(ctx, changed, time.Until(deadline))
+		wait(ctx, changed, deadline.Sub(c.now()))
 	}
 	job, err := c.jobs.Change(ctx, c.job.ID, func(j *control.Job) error {
 		j.Progress.Remaining, j.Problem = 0, ""
@@ -188,7 +188,7 @@ func (c *carrier) gone(ctx context.Context, err error) error {
 }
 
 // open is the sink of the replay.
-func (c *carrier) open(ctx context.Context) (sink.Sink, error) { //nolint:ireturn // whichever is asked for
+func (c *carrier) open(ctx context.Context) (sink.Sink, error) {
 	target := replaySink{Sink: c.live.deps.Sink}
 	if target.own = c.spec.Sink != ""; target.own {
 		var err error

@@ -19,13 +19,13 @@ type gate struct {
 	skipped atomic.Uint64
 }
 
-func newGate(r *stream.Replay, live *held, spec Replay) *gate {
+func newGate(r *stream.Replay, live *held, spec Replay, now func() time.Time) *gate {
 	g := &gate{Replay: r, live: live, own: spec.Sink != ""}
 	if spec.Rate > 0 {
 		share := float64(spec.Plan.Chosen) / float64(max(spec.Plan.Passed, 1)) // what is skipped does not count
-		g.pace = &pace{rate: float64(spec.Rate) / share, now: time.Now, taken: func(ctx context.Context) (uint64, error) {
+		g.pace = &pace{rate: float64(spec.Rate) / share, now: now, taken: func(ctx context.Context) (uint64, error) {
 			standing, err := r.Standing(ctx)
-			return standing.Deliveries, err //nolint:wrapcheck // our own
+			return standing.Deliveries, err
 		}}
 	}
 	return g
@@ -43,7 +43,7 @@ func (g *gate) Run(intake, work context.Context, room func(context.Context) int,
 		}
 		return free
 	}
-	return g.Replay.Run(intake, work, some, func(d stream.Delivery) { //nolint:wrapcheck // our own
+	return g.Replay.Run(intake, work, some, func(d stream.Delivery) {
 		if g.Wants(d.Sequence) {
 			handle(d)
 			return

@@ -33,7 +33,7 @@ func TestLoadersKeepToTheRateTogether(t *testing.T) {
 							continue
 						}
 						lock <- struct{}{}
-						taken += uint64(n) //nolint:gosec // a count
+						taken += uint64(n)
 						mine[i] += n
 						<-lock
 					}

@@ -58,9 +58,8 @@ type Deps struct {
 	Sink sink.Sink
 	// Lag returns how many records are not loaded yet, by whichever loader; nil shows none.
 	Lag func(context.Context) (uint64, error)
-	// Jobs and Stream are where replays come from; with either nil none is carried out.
-	Jobs       Jobs
-	Stream     *stream.Conn
+	// Replays is where replays come from; nil carries out none.
+	Replays    *ReplayDeps
 	Log        logrus.FieldLogger
 	Registerer prometheus.Registerer
 }
@@ -81,7 +80,7 @@ type Loader struct {
 // Open returns a Loader on the live consumer, with the sink that cfg names. Errors: a *stream.TopologyError when `juliu provision` has
 // not run, a *setting.Problems when the sink's settings cannot be used.
 func Open(
-	ctx context.Context, conn *stream.Conn, cfg Config, log logrus.FieldLogger, registerer prometheus.Registerer,
+	ctx context.Context, conn *stream.Conn, cfg Config, log logrus.FieldLogger, registerer prometheus.Registerer, now func() time.Time,
 ) (*Loader, error) {
 	consumer, err := stream.OpenConsumer(ctx, conn, stream.LiveConsumer)
 	if err != nil {
@@ -98,11 +97,12 @@ func Open(
 		snapshot, err := stream.TakeSnapshot(ctx, conn)
 		return snapshot.Lag(), err
 	}
-	deps := Deps{Consumer: consumer, DeadLetters: conn, Sink: target, Lag: lag, Stream: conn, Log: log, Registerer: registerer}
-	deps.Jobs, err = openJobs(ctx, conn, log)
+	replays, err := openReplays(ctx, conn, log, now)
 	var l *Loader
 	if err == nil {
-		l, err = New(deps, cfg)
+		l, err = New(Deps{
+			Consumer: consumer, DeadLetters: conn, Sink: target, Lag: lag, Replays: replays, Log: log, Registerer: registerer,
+		}, cfg)
 	}
 	if err != nil {
 		return nil, errors.Join(err, target.Close(ctx))
@@ -110,9 +110,9 @@ func Open(
 	return l, nil
 }
 
-// openJobs returns nil where replays are not to be: the bucket or the right to it is missing.
-func openJobs(ctx context.Context, conn *stream.Conn, log logrus.FieldLogger) (Jobs, error) { //nolint:ireturn // nil is an answer
-	jobs, err := control.OpenJobs(ctx, conn, time.Now)
+// openReplays returns nil where replays are not to be: the bucket or the right to it is missing.
+func openReplays(ctx context.Context, conn *stream.Conn, log logrus.FieldLogger, now func() time.Time) (*ReplayDeps, error) {
+	jobs, err := control.OpenJobs(ctx, conn, now)
 	_, denied := errors.AsType[*stream.PermissionError](err)
 	_, missing := errors.AsType[*stream.TopologyError](err)
 	switch {
@@ -122,7 +122,7 @@ func openJobs(ctx context.Context, conn *stream.Conn, log logrus.FieldLogger) (J
 	case err != nil:
 		return nil, fmt.Errorf("open the jobs: %w", err)
 	}
-	return jobs, nil
+	return &ReplayDeps{Stream: conn, Jobs: jobs, Now: now}, nil
 }
 
 // New returns a Loader that does nothing before Run. It needs Workers and MaxAttempts of cfg alone.
@@ -138,7 +138,7 @@ func New(deps Deps, cfg Config) (*Loader, error) {
 		suspects: &suspects{maxAttempts: cfg.MaxAttempts},
 		rejected: make(chan rejection, held.limit),
 	}
-	if deps.Jobs != nil && deps.Stream != nil {
+	if deps.Replays != nil {
 		l.replays = newReplays(l)
 	}
 	return l, nil

@@ -27,8 +27,8 @@ streams are created beforehand by 'juliu provision'.
 Exit codes: 0 stopped as asked, 1 failed, 2 bad configuration.
 `
 
-// Main is the loader as a process: settings from the environment, log to out, until intake ends.
-func Main(intake, work context.Context, out io.Writer) error {
+// Main is the loader as a process: settings from the environment, log to out, until intake ends. now is the clock.
+func Main(intake, work context.Context, out io.Writer, now func() time.Time) error {
 	cfg, err := LoadConfig("")
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func Main(intake, work context.Context, out io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	l, err := Open(intake, conn, cfg, log, registry)
+	l, err := Open(intake, conn, cfg, log, registry, now)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,8 @@ func (b *bundle) startReplayer(tb testing.TB, s sink.Sink, change ...func(*loade
 		tb.Fatal(err)
 	}
 	return run(tb, loader.Deps{
-		Consumer: consumer, DeadLetters: conn, Sink: s, Log: b.log, Registerer: prometheus.NewRegistry(), Jobs: b.jobs(tb, conn), Stream: conn,
+		Consumer: consumer, DeadLetters: conn, Sink: s, Log: b.log, Registerer: prometheus.NewRegistry(),
+		Replays: &loader.ReplayDeps{Stream: conn, Jobs: b.jobs(tb, conn), Now: time.Now},
 	}, change...)
 }
 

@@ -30,12 +30,20 @@ type Jobs interface {
 	Change(ctx context.Context, id string, edit func(*control.Job) error) (control.Job, error)
 }
 
+// ReplayDeps is what a Loader needs to carry out replays.
+type ReplayDeps struct {
+	Stream *stream.Conn
+	Jobs   Jobs
+	Now    func() time.Time
+}
+
 // replays carries out the replay jobs beside the live flow, one at a time, the oldest first. Each loader of the fleet does so: they share
 // the durable of the replay as they share the live one. Where a replay stands is what its durable says, so it goes on after a restart.
 type replays struct {
 	live *Loader
 	conn *stream.Conn
 	jobs Jobs
+	now  func() time.Time
 	log  logrus.FieldLogger
 
 	mu    sync.Mutex // guards known
@@ -45,8 +53,11 @@ type replays struct {
 }
 
 func newReplays(live *Loader) *replays {
-	d := live.deps
-	return &replays{live: live, conn: d.Stream, jobs: d.Jobs, log: d.Log, known: map[string]control.Job{}, changed: make(chan struct{})}
+	from := live.deps.Replays
+	return &replays{
+		live: live, conn: from.Stream, jobs: from.Jobs, now: from.Now, log: live.deps.Log,
+		known: map[string]control.Job{}, changed: make(chan struct{}),
+	}
 }
 
 // run carries out replays until intake ends. What keeps it from that is logged: the live flow goes on without.
@@ -129,7 +140,7 @@ func (r *replays) tell(ctx context.Context, id string, cause error) {
 	r.mu.Lock()
 	last := r.known[id].Updated
 	r.mu.Unlock()
-	if time.Since(last) < othersGoOn {
+	if r.now().Sub(last) < othersGoOn {
 		return
 	}
 	_, err := r.jobs.Change(ctx, id, func(j *control.Job) error { j.Problem = cause.Error(); return nil })

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
@@ -102,7 +103,7 @@ func TestAReceiverThatIsDownCostsNoDeadLetters(t *testing.T) {
 	var said bytes.Buffer
 	log := logrus.New()
 	log.SetOutput(&said)
-	l, err := loader.Open(t.Context(), b.connect(t, "loader"), cfg, log, prometheus.NewRegistry())
+	l, err := loader.Open(t.Context(), b.connect(t, "loader"), cfg, log, prometheus.NewRegistry(), time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
