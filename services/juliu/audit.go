@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"juliu/pkg/audit"
 	"juliu/pkg/control"
@@ -55,7 +56,7 @@ func (a App) audit() *cobra.Command {
 		Example: auditExamples,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(); err != nil {
+			if err := f.check(cmd.Flags()); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
@@ -79,16 +80,21 @@ func (a App) audit() *cobra.Command {
 }
 
 // check says what is wrong with the flags before anything is asked.
-func (f auditFlags) check() error {
+func (f auditFlags) check(flags *pflag.FlagSet) error {
+	if err := noneEmpty(flags); err != nil {
+		return err
+	}
 	_, known := tables()[f.sink]
 	switch {
 	case !slices.Contains([]string{"table", "json", "markdown"}, f.output):
 		return usageError{"--output takes table, json or markdown"}
 	case f.sink != "" && !known:
 		return usageError{"--sink takes postgres: the sinks whose rows can be read back"}
-	case f.job != "" && f.from+f.to+f.shop+f.sink != "":
-		return usageError{"--job prints a report that is there: leave out --from, --to, --shop and --sink"}
-	case f.job == "" && f.from == "":
+	case f.job != "" && (f.from+f.to+f.shop+f.sink != "" || f.repair || f.exact || f.wait || flags.Changed("source")):
+		return usageError{"--job prints a report that is there, and does nothing: give it alone, with --output and --data at most"}
+	case f.job != "":
+		return jobIDs([]string{f.job})
+	case f.from == "":
 		return usageError{"say what to compare: --from, and --to unless it is now"}
 	}
 	return nil

@@ -187,7 +187,7 @@ func TestTheDeskTellsWhatIsWrong(t *testing.T) {
 	fill(t, g)
 	for args, want := range map[string]string{
 		"dlq list --output xml":          "juliu: --output takes table or json\n",
-		"dlq list --limit -1":            "juliu: --since and --limit take no negative value\n",
+		"dlq list --limit -1":            "juliu: --limit takes no negative value\n",
 		"dlq show x":                     "juliu: \"x\" is no ID of a dead letter, which is a number; see: juliu dlq list\n",
 		"dlq requeue":                    "juliu: which letters? Name them by ID, choose them by flags such as --group, or take --all; see: juliu dlq groups\n",
 		"dlq drop 1 --all --yes":         "juliu: name letters by ID, or choose them by flags such as --group, or take --all; not several of these\n",

@@ -63,21 +63,14 @@ func (t *tally) words() string {
 
 // meant are the letters that a command line of requeue or drop means.
 func (d letterDesk) meant(ctx context.Context, args []string) ([]stream.Letter, error) {
-	f := d.flags
-	switch chosen := !f.choice.empty(); {
-	case len(args) > 0 && (f.all || chosen), f.all && chosen:
-		return nil, usageError{"name letters by ID, or choose them by flags such as --group, or take --all; not several of these"}
-	case len(args) > 0:
-		letters, err := stream.Letters(ctx, d.conn)
-		if err != nil {
-			return nil, err
-		}
-		return named(letters, args)
-	case !f.all && !chosen:
-		return nil, usageError{"which letters? Name them by ID, choose them by flags such as --group, or take --all; see: juliu dlq groups"}
-	default:
+	if len(args) == 0 {
 		return d.chosen(ctx)
 	}
+	letters, err := stream.Letters(ctx, d.conn)
+	if err != nil {
+		return nil, err
+	}
+	return named(letters, args)
 }
 
 func (d letterDesk) requeue(ctx context.Context, args []string) error {
