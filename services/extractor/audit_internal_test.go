@@ -3,7 +3,6 @@ package extractor
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -393,86 +392,4 @@ func TestAnAuditOverAMovingERPInventsNothing(t *testing.T) {
 	if counted*3 > read*2 {
 		t.Errorf("%d calls by count, %d for every row: what moved was not accounted for", counted, read)
 	}
-}
-
-// An audit that was interrupted goes on where it was, with what it had found.
-func TestAnAuditGoesOnWhereItWas(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w, random := stored(t, 5, asIs, func(c *sandbox.Config) { c.History = 75 * time.Hour })
-		want := w.forgetful(random, 20)
-		asked, err := json.Marshal(Audit{From: w.poller.cfg.Start, To: time.Now(), Repair: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := &desk{changed: make(chan struct{}, 1), job: control.Job{ID: "1", Kind: AuditKind, Source: "main", State: control.Running, Spec: asked}}
-		stops := 0
-		for !d.look().State.Ended() && stops < 100 {
-			// Each process reads one day and dies.
-			ctx, stop := context.WithCancel(t.Context())
-			a := newAuditor(w.poller.cfg, oneChange{d, stop}, w.poller.writer, w.newReader, w.poller.log, w.poller.metrics, time.Now)
-			_ = a.carryOut(ctx, t.Context(), d.look())
-			stop()
-			stops++
-		}
-		var report audit.Report
-		if err := json.Unmarshal(d.look().Report, &report); err != nil {
-			t.Fatal(err)
-		}
-		begins := map[string]bool{}
-		for _, window := range report.Windows {
-			begins[fmt.Sprint(window.Begin)] = true
-		}
-		if diff := cmp.Diff(want, kinds(report)); diff != "" || stops < 3 || len(begins) != len(report.Windows) || report.Calls != d.look().Progress.Calls {
-			t.Errorf("%d starts, %d days of %d (- want, + got):\n%s", stops, len(begins), len(report.Windows), diff)
-		}
-	})
-}
-
-// oneChange ends the work after each change.
-type oneChange struct {
-	*desk
-
-	stop func()
-}
-
-func (d oneChange) Change(ctx context.Context, id string, edit func(*control.Job) error) (control.Job, error) {
-	defer d.stop()
-	return d.desk.Change(ctx, id, edit)
-}
-
-// Audits come on schedule, a restart does not begin one before its time, and what they find is repaired.
-func TestAuditsComeOnSchedule(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w, random := stored(t, 2, func(c *Config) { c.AuditEvery, c.AuditSpan = 24*time.Hour, 168*time.Hour }, nil)
-		d := &desk{changed: make(chan struct{}, 1), job: control.Job{ID: "0", Kind: BackfillKind, Source: "main", State: control.Done}}
-		run := func(length time.Duration) {
-			ctx, stop := context.WithTimeout(t.Context(), length)
-			defer stop()
-			a := newAuditor(w.poller.cfg, d, w.poller.writer, w.newReader, w.poller.log, w.poller.metrics, time.Now)
-			var group sync.WaitGroup
-			group.Go(func() { _ = w.poller.Run(ctx, t.Context()) })
-			group.Go(func() {
-				if err := a.Run(ctx, t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-			group.Wait()
-		}
-		w.forgetful(random, 8)
-		run(time.Hour)
-		first := d.look()
-		if first.Kind != AuditKind || first.State != control.Done || first.Progress.Stored != 8 || len(w.lost()) > 0 {
-			t.Fatalf("the job is %s %s, stored %d of 8: %s", first.Kind, first.State, first.Progress.Stored, first.Problem)
-		}
-		run(20 * time.Hour)
-		if !d.look().Created.Equal(first.Created) {
-			t.Error("a restart began another audit before its time")
-		}
-		run(4 * time.Hour)
-		if again := d.look().Created.Sub(first.Created); again < 24*time.Hour || again > 25*time.Hour || d.look().State != control.Done {
-			t.Errorf("the next audit came after %v and is %s", again, d.look().State)
-		}
-	})
 }
