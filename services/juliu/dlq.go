@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -159,7 +161,17 @@ func (a App) openLetterDesk(ctx context.Context, f *dlqFlags) (letterDesk, error
 
 // notef writes a line for people.
 func (d letterDesk) notef(format string, args ...any) {
-	_, _ = fmt.Fprintf(d.notes, format+"\n", args...)
+	_, _ = fmt.Fprintln(d.notes, printable(fmt.Sprintf(format, args...)))
+}
+
+// printable is a text without what would steer a terminal: parts of it were written by sinks, shops and buyers.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }
 
 // none says that there is nothing to show.
