@@ -170,7 +170,7 @@ func unproven(report *audit.Report) error {
 	case len(report.Windows) == 0:
 		return errors.New("nothing was compared, because no part of the period has settled yet: give an earlier --from, or --wait")
 	case gaps > 0 && report.Repair:
-		return fmt.Errorf("%d gaps are left; run it again; what stays could not be stored, see the extractor's log", gaps)
+		return fmt.Errorf("%d gaps are left; run it again; what stays could not be stored: see the extractor's log, and for a sink juliu dlq groups", gaps)
 	case gaps > 0:
 		return fmt.Errorf("%d gaps are left; store what is missing by --repair", gaps)
 	case report.Ended.IsZero():
