@@ -2,6 +2,7 @@ package juliu_test
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func TestBadArgumentsAreRefusedWithoutAServer(t *testing.T) {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
 			var out, errs bytes.Buffer
-			line := append(strings.Fields(args)[:1:1], append([]string{"--data", t.TempDir()}, strings.Fields(args)[1:]...)...)
+			line := slices.Insert(strings.Fields(args), 1, "--data", t.TempDir())
 			code := juliu.App{Out: &out, Err: &errs, Now: time.Now}.Run(t.Context(), line)
 			if code != 2 || !strings.Contains(errs.String(), want) || out.Len() > 0 {
 				t.Errorf("exit code %d, want 2 and %q:\n%s%s", code, want, out.String(), errs.String())

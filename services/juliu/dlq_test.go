@@ -179,8 +179,13 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"dlq", "list"}, {"dlq", "groups"}, {"dlq", "show", "1"}, {"dlq", "show", "2", "--reveal", "--by", "ann\x1b[1A"}, {"dlq", "history"},
-		{"dlq", "drop", "1", "--yes"}, {"dlq", "list", "--output", "json"},
+		{"dlq", "list"},
+		{"dlq", "groups"},
+		{"dlq", "show", "1"},
+		{"dlq", "show", "2", "--reveal", "--by", "ann\x1b[1A"},
+		{"dlq", "history"},
+		{"dlq", "drop", "1", "--yes"},
+		{"dlq", "list", "--output", "json"},
 	} {
 		if out := g.desk(t, 0, args...); strings.ContainsAny(out, "\x1b\a\u009b") {
 			t.Errorf("%v: %q", args, out)
