@@ -201,3 +201,33 @@ func TestALargeReportFitsIntoAMessage(t *testing.T) {
 		t.Errorf("%d bytes, %d gaps, %d found", len(data), r.Gaps(), r.Found())
 	}
 }
+
+// A verdict says "complete" only of what was compared, and by what.
+func TestAVerdictPromisesNoMoreThanWasCompared(t *testing.T) {
+	t.Parallel()
+	const later = "; not compared: what was modified from 2026-02-01 12:00:00 on"
+	for name, test := range map[string]struct {
+		edit func(r *audit.Report)
+		want string
+	}{
+		"nothing had settled":       {func(r *audit.Report) { r.Windows = nil }, "nothing was compared: no part of the period has settled yet"},
+		"every row":                 {func(r *audit.Report) { r.AskedTo, r.Windows[0].Counted = time.Time{}, false }, "complete: no difference"},
+		"counts alone":              {func(r *audit.Report) { r.AskedTo = time.Time{} }, "complete by count: no difference"},
+		"a part has not settled":    {func(*audit.Report) {}, "complete by count: no difference" + later},
+		"broken off":                {func(r *audit.Report) { r.Ended = time.Time{} }, "not finished, compared up to 2026-02-01 12:00:00: complete by count: no difference" + later},
+		"the loaders are behind":    {func(r *audit.Report) { r.Sink = &audit.Holding{Name: "postgres", Pending: 7} }, "no gap left of 0 differences, but 7 orders have yet to be written to postgres" + later},
+		"the ERP counts too many":   {func(r *audit.Report) { r.Windows[0].Overcounted = 3 }, "complete by count: no difference; the ERP counts 3 orders that it does not show" + later},
+		"the ERP shows none":        {func(r *audit.Report) { r.Windows[0].Unshown = 2 }, "complete by count: no difference; 2 times the ERP counted orders in a second and showed none" + later},
+		"a gap, and loaders behind": {func(r *audit.Report) { r.Sink.Pending = 7; r.Add(audit.Difference{Kind: audit.Missing}) }, "1 gaps left of 1 differences" + later},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := sample()
+			r.Differences, r.Sink = nil, &audit.Holding{Name: "postgres"}
+			test.edit(r)
+			if got := r.Verdict(); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}

@@ -59,6 +59,8 @@ type Window struct {
 	Nameless int `json:"nameless"`
 	// Overcounted is by how much the ERP's count exceeds the rows that it shows.
 	Overcounted int64 `json:"overcounted"`
+	// Unshown is how often the ERP counted orders in a second, time after time, and showed none: those could not be compared.
+	Unshown int `json:"unshown"`
 }
 
 // Holding is what a sink holds of the period.
@@ -111,6 +113,14 @@ func (r *Report) Gaps() int {
 	return gaps
 }
 
+// Pending is how many orders the loaders have yet to write to the sink that was compared.
+func (r *Report) Pending() int {
+	if r.Sink == nil {
+		return 0
+	}
+	return r.Sink.Pending
+}
+
 // Found is how many differences there are.
 func (r *Report) Found() int { return len(r.Differences) + r.Unnamed }
 
@@ -133,7 +143,7 @@ func (r *Report) Total() Window {
 		t.Counted = t.Counted || w.Counted
 		t.Missing, t.Stale, t.Altered, t.Extra = t.Missing+w.Missing, t.Stale+w.Stale, t.Altered+w.Altered, t.Extra+w.Extra
 		t.Repaired, t.Moved, t.Hidden, t.Nameless = t.Repaired+w.Repaired, t.Moved+w.Moved, t.Hidden+w.Hidden, t.Nameless+w.Nameless
-		t.Overcounted += w.Overcounted
+		t.Overcounted, t.Unshown = t.Overcounted+w.Overcounted, t.Unshown+w.Unshown
 	}
 	return t
 }

@@ -23,7 +23,7 @@ type Table interface {
 	// Find hands over the rows of keys, whenever they were modified.
 	Find(ctx context.Context, resource, source string, keys []string, fn func(Row) error) error
 	// Replace stores records in the place of rows, whatever version those claim to have, and returns the keys that it stored. A row that was
-	// written since it was read is left as it is.
+	// written since it was read is left as it is, and one whose record the sink rejects.
 	Replace(ctx context.Context, fixes []Fix) ([]string, error)
 }
 

@@ -112,6 +112,7 @@ func (w *Window) notes() string {
 	add(int64(w.Hidden), "archived")
 	add(int64(w.Nameless), "without a number")
 	add(w.Overcounted, "counted but not shown by the ERP")
+	add(int64(w.Unshown), "times counted in a second and none shown by the ERP")
 	return strings.Join(parts, ", ")
 }
 
@@ -133,23 +134,48 @@ func (r *Report) list() sheet {
 
 // limits say what the report does not prove.
 func (r *Report) limits() string {
-	const always = "Archived orders that the ERP shows only to who asks for archived ones are compared when the stream knows them."
+	const always = "The stream is judged by the headers of its records, as it was when the audit began and with what was stored since: " +
+		"records that were deleted or expired meanwhile, and bodies that cannot be read, are not seen. " +
+		"What the ERP counts and does not show cannot be compared."
 	if r.Exact {
 		return "Every row that the ERP shows was compared by number, version and content. " + always
 	}
-	return "Where the ERP's count and the stream's agree, rows were not read beyond the first page: there an order that is missing beside one too many, " +
-		"and an order whose content was altered, are not seen; --exact reads every row. " + always
+	return "Where the ERP's count and the stream's agree, rows were not read beyond the first page: there an order that is missing beside one too many " +
+		"(as one that went back to a status which is not stored), and an order whose content was altered, are not seen; --exact reads every row. " + always
 }
 
-// Verdict is the result in one line.
+// Verdict is the result in one line. It is "complete" only for what was compared, and says what was not.
 func (r *Report) Verdict() string {
-	switch gaps, found := r.Gaps(), r.Found(); {
-	case len(r.Windows) == 0:
+	if len(r.Windows) == 0 {
 		return "nothing was compared: no part of the period has settled yet"
+	}
+	verdict, total := r.result(), r.Total()
+	if r.Ended.IsZero() {
+		verdict = "not finished, compared up to " + clock(r.To) + ": " + verdict
+	}
+	if total.Overcounted > 0 {
+		verdict += fmt.Sprintf("; the ERP counts %d orders that it does not show", total.Overcounted)
+	}
+	if total.Unshown > 0 {
+		verdict += fmt.Sprintf("; %d times the ERP counted orders in a second and showed none", total.Unshown)
+	}
+	if !r.AskedTo.IsZero() {
+		verdict += "; not compared: what was modified from " + clock(r.To) + " on"
+	}
+	return verdict
+}
+
+// result is the verdict on what was compared.
+func (r *Report) result() string {
+	switch gaps, found := r.Gaps(), r.Found(); {
 	case gaps > 0:
 		return fmt.Sprintf("%d gaps left of %d differences", gaps, found)
+	case r.Pending() > 0:
+		return fmt.Sprintf("no gap left of %d differences, but %d orders have yet to be written to %s", found, r.Pending(), r.Sink.Name)
 	case found > 0:
 		return fmt.Sprintf("no gap left: %d differences, %d repaired", found, r.Repaired())
+	case r.Total().Counted:
+		return "complete by count: no difference"
 	default:
 		return "complete: no difference"
 	}

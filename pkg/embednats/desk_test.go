@@ -56,7 +56,7 @@ func drop(ctx context.Context, conn *stream.Conn) error {
 	if err != nil || len(letters) != 1 || letters[0].Attempt != 2 {
 		return errors.Join(err, errors.New("not one dead letter of the second attempt"))
 	}
-	if err := stream.Drop(ctx, conn, "operator", letters, func(stream.Letter) error { return nil }); err != nil {
+	if err := stream.Drop(ctx, conn, "operator", letters, func(stream.Letter, stream.Outcome) error { return nil }); err != nil {
 		return err
 	}
 	n := 0

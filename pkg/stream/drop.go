@@ -9,16 +9,22 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Drop removes the letters for good, and tells of each. It is noted in the audit stream before.
-func Drop(ctx context.Context, c *Conn, who string, letters []Letter, told func(Letter) error) error {
+// Drop removes the letters for good, and tells what became of each: one that is Gone was dropped or requeued by somebody else. It is noted in
+// the audit stream before.
+func Drop(ctx context.Context, c *Conn, who string, letters []Letter, told func(Letter, Outcome) error) error {
 	if err := c.audit(ctx, who, ActDrop, letters); err != nil {
 		return err
 	}
 	for _, l := range letters {
-		if err := c.removeLetter(ctx, l); err != nil {
+		outcome := Dropped
+		found, err := c.removeLetter(ctx, l)
+		if err != nil {
 			return fmt.Errorf("drop dead letter %d: %w", l.ID, err)
 		}
-		if err := told(l); err != nil {
+		if !found {
+			outcome = Gone
+		}
+		if err := told(l, outcome); err != nil {
 			return err
 		}
 	}
@@ -34,24 +40,25 @@ func Reveal(ctx context.Context, c *Conn, who string, l Letter) (Delivery, error
 }
 
 // removeLetter deletes the letter, and before it the earlier ones of its record, which would else come to light. One that is gone
-// already is fine.
-func (c *Conn) removeLetter(ctx context.Context, l Letter) error {
+// already is fine; it tells whether the letter was there.
+func (c *Conn) removeLetter(ctx context.Context, l Letter) (bool, error) {
 	s, err := c.stream(ctx, DeadLetterStream)
 	if err != nil {
-		return err
+		return false, err
 	}
+	found := true
 	for _, id := range slices.Concat(l.earlier, []uint64{l.ID}) {
 		call, done := c.calls.ask(ctx, apiPrefix+"STREAM.MSG.DELETE."+DeadLetterStream)
 		err := c.explain(call, "delete dead letter", s.DeleteMsg(call, id))
 		done()
 		if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
 			if stands, failed := c.stands(ctx, DeadLetterStream, id); failed != nil || !stands {
-				err = failed
+				err, found = failed, id != l.ID
 			}
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return found, nil
 }

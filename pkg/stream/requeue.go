@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 	"juliu/pkg/record"
 )
 
-// Outcome is what requeuing means for a letter.
+// Outcome is what became of a letter, or what requeuing means for it.
 type Outcome string
 
 const (
@@ -27,8 +28,10 @@ const (
 	Finished Outcome = "finished"
 	// Unloadable means that it holds no record, such as a row without identity: the letter stays.
 	Unloadable Outcome = "unloadable"
-	// Gone means that somebody else removed the letter meanwhile.
+	// Gone means that somebody else removed the letter meanwhile, by whatever means.
 	Gone Outcome = "gone"
+	// Dropped means that Drop removed it.
+	Dropped Outcome = "dropped"
 )
 
 // clockMargin is how far the clocks of a cluster's servers may differ: a pass begins so much before the oldest letter's record.
@@ -47,6 +50,7 @@ type Requeue struct {
 	newest map[string]sighting // by lane and key
 	copies map[string]bool     // ids
 	last   map[string]uint64   // by lane: the sequence of its last record
+	seen   uint64              // all lanes were looked at up to this sequence
 }
 
 // sighting is a version on the stream.
@@ -120,6 +124,9 @@ func (r *Requeue) look(ctx context.Context, lanes []string, cfg jetstream.Ordere
 			cfg.FilterSubjects = append(cfg.FilterSubjects, filter)
 		}
 	}
+	if len(lanes) == len(r.last) {
+		r.seen = max(r.seen, end.Sequence)
+	}
 	if end.Sequence == 0 || end.Sequence < cfg.OptStartSeq || cfg.OptStartTime != nil && end.Time.Before(*cfg.OptStartTime) {
 		return nil
 	}
@@ -168,6 +175,11 @@ func (l Letter) copyID() string { return fmt.Sprintf("requeue/%d/%d", l.ID, l.ar
 // Run requeues the letters, one after the other, and tells what became of each. Everything is noted in the audit stream before
 // it is done. After an error, also ErrFull, run it again: what was done is not done twice.
 func (r *Requeue) Run(ctx context.Context, who string, letters []Letter, told func(Letter, Outcome) error) error {
+	// Somebody may have thought about the plan for long: a copy that another tool made since has no fence, and the server forgets its id.
+	from := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: r.seen + 1}
+	if err := r.look(ctx, slices.Collect(maps.Keys(r.last)), from); err != nil {
+		return err
+	}
 	planned := map[Outcome][]Letter{}
 	for _, l := range letters {
 		outcome := r.Outcome(l)
@@ -207,7 +219,7 @@ func (r *Requeue) settle(ctx context.Context, who string, l Letter) (Outcome, er
 		}
 		failpoint.Hit("requeue-published")
 	}
-	err := r.conn.removeLetter(ctx, l)
+	_, err := r.conn.removeLetter(ctx, l)
 	failpoint.Hit("requeue-deleted")
 	return outcome, err
 }

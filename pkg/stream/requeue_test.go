@@ -250,6 +250,79 @@ func TestACopyThatWasPurgedIsStoredAnew(t *testing.T) {
 	}
 }
 
+// What another tool published after the plan was made, and did not live to finish, is found however long the question whether to begin was left
+// unanswered: by then the server has forgotten the copy's id.
+func TestACopyThatIsMadeWhileTheOperatorThinksIsFound(t *testing.T) {
+	t.Parallel()
+	server, conn := setup(t)
+	commit(t.Context(), t, openJournal(t, conn), orders(0, 1, 100))
+	reject(t, conn, 1)
+	js := raw(t, server)
+	s, err := js.Stream(t.Context(), stream.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := s.CachedInfo().Config
+	cfg.Duplicates = 100 * time.Millisecond
+	if s, err = js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	dead, err := js.Stream(t.Context(), stream.DeadLetterStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := letters(t, conn)
+	plan, err := stream.PlanRequeue(t.Context(), conn, list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := fmt.Sprintf("requeue/1/%d", message(t, dead, 1).Time.UnixNano())
+	if _, err := js.Publish(t.Context(), stream.RecordSubject(order(0, 0))+".requeue", nil, jetstream.WithMsgID(id)); err != nil {
+		t.Fatal(err)
+	}
+	for known := true; known; { // what came later is forgotten later
+		ack, err := js.Publish(t.Context(), "jst.record.other.main.1.1", nil, jetstream.WithMsgID("probe"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = ack.Sequence < 5
+	}
+	var got stream.Outcome
+	if err := plan.Run(t.Context(), "ann@desk", list, func(_ stream.Letter, o stream.Outcome) error {
+		got = o
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	info, err := s.Info(t.Context(), jetstream.WithSubjectFilter("jst.record.*.*.*.*.requeue"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if copies := info.State.Subjects[stream.RecordSubject(order(0, 0))+".requeue"]; got != stream.Finished || copies != 1 || len(letters(t, conn)) != 0 {
+		t.Errorf("it became %s, with %d copies", got, copies)
+	}
+}
+
+// Who drops a letter that was given to the loaders meanwhile is not told that it was dropped.
+func TestALetterThatWasRequeuedMeanwhileIsNotDropped(t *testing.T) {
+	t.Parallel()
+	_, conn := setup(t)
+	commit(t.Context(), t, openJournal(t, conn), orders(0, 2, 100))
+	reject(t, conn, 2)
+	list := letters(t, conn)
+	requeue(t.Context(), t, conn, list[:1])
+	got := map[uint64]stream.Outcome{}
+	if err := stream.Drop(t.Context(), conn, "ann@desk", list, func(l stream.Letter, o stream.Outcome) error {
+		got[l.ID] = o
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got[1] != stream.Gone || got[2] != stream.Dropped {
+		t.Errorf("they became %v", got)
+	}
+}
+
 // Letters that the loader cannot take are told apart and stay.
 func TestARowWithoutIdentityIsNotGivenToTheLoaders(t *testing.T) {
 	t.Parallel()
@@ -265,7 +338,12 @@ func TestARowWithoutIdentityIsNotGivenToTheLoaders(t *testing.T) {
 	if err != nil || d.Err != nil || string(d.Record.Raw) != `{"o_id":null}` || d.Record.Source != source || d.Record.Resource != resource {
 		t.Errorf("it holds %+v, %v", d, err)
 	}
-	if err := stream.Drop(t.Context(), conn, "ann@desk", list, func(stream.Letter) error { return nil }); err != nil {
+	if err := stream.Drop(t.Context(), conn, "ann@desk", list, func(_ stream.Letter, o stream.Outcome) error {
+		if o != stream.Dropped {
+			t.Errorf("the letter is %s", o)
+		}
+		return nil
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := stream.ReadLetter(t.Context(), conn, list[0]); !errors.Is(err, stream.ErrNoLetter) || len(letters(t, conn)) != 0 {

@@ -80,7 +80,7 @@ func (x *examination) readArchive(ctx context.Context, w Window) error {
 		}
 		part.Begin = read.End
 	}
-	x.reader.calls = r.calls
+	x.reader.calls, x.reader.unshown = r.calls, r.unshown
 	if apart, err := x.apart(ctx, shown); err != nil || !apart {
 		return err
 	}
@@ -89,7 +89,7 @@ func (x *examination) readArchive(ctx context.Context, w Window) error {
 		if held == nil && !x.wanted(row) {
 			continue
 		}
-		x.archived[key] = row.Version.Modified
+		x.archived[key] = time.Time{} // what is not held, no count of what is held takes in
 		if held != nil {
 			x.archived[key] = held.Version.Modified
 		}

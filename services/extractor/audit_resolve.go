@@ -11,25 +11,26 @@ import (
 	"juliu/pkg/record"
 )
 
-// searchChosen compares a window of a source that stores orders of some statuses only: those are counted, one call a status, and where that
-// differs all rows are read.
+// searchChosen compares a window of a source that stores orders of some statuses only: those are counted, one call a status, which also shows
+// their first page; where something differs all rows are read.
 func (x *examination) searchChosen(ctx context.Context, w Window) error {
 	for w.span() > 0 {
 		part := w
 		if !x.exact {
-			count, err := x.countChosen(ctx, w)
+			count, rows, err := x.countChosen(ctx, w)
 			if err != nil {
 				return err
 			}
+			fine := x.fine(rows)
 			off, known, err := x.off(ctx, w, count)
 			if err == nil && known && x.whole(w) {
-				off, err = x.account(ctx, w, x.reader.now(), off, true)
+				off, err = x.account(ctx, w, x.reader.now(), off, fine)
 			}
 			switch {
 			case err != nil:
 				return err
-			case known && off == 0:
-				x.clean(w, nil)
+			case known && off == 0 && fine:
+				x.clean(w, rows)
 				return nil
 			case known:
 				if half, ok := x.halve(w, *count, off, nil); ok {
@@ -54,23 +55,24 @@ func (x *examination) searchChosen(ctx context.Context, w Window) error {
 	return nil
 }
 
-// countChosen is how many orders the ERP has of the statuses that are stored; nil when it does not say.
-func (x *examination) countChosen(ctx context.Context, w Window) (*int, error) {
+// countChosen is how many orders the ERP has of the statuses that are stored, nil when it does not say, and the first page of each.
+func (x *examination) countChosen(ctx context.Context, w Window) (*int, []row, error) {
+	var shown []row
 	sum := 0
 	for _, status := range statuses() {
 		if status == allStatuses || !x.reader.filter.wants(status) {
 			continue
 		}
-		page, _, err := x.reader.page(ctx, Ask{Window: w, Status: status, Page: 1})
+		page, rows, err := x.reader.page(ctx, Ask{Window: w, Status: status, Page: 1})
 		switch {
 		case errors.Is(err, ErrHollow), err == nil && page.DataCount == nil:
-			return nil, nil //nolint:nilnil // not known is an answer
+			return nil, nil, nil
 		case err != nil:
-			return nil, err
+			return nil, nil, err
 		}
-		sum += *page.DataCount
+		sum, shown = sum+*page.DataCount, append(shown, rows...)
 	}
-	return &sum, nil
+	return &sum, shown, nil
 }
 
 // resolve asks by number for the orders that are held as modified within the window, and that no row of it shows: they were modified again,

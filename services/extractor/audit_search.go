@@ -53,6 +53,7 @@ func (x *examination) examine(ctx context.Context, w Window) error {
 	x.window = audit.Window{Begin: w.Begin, End: w.End, Stream: int64(x.writer.count(w.Begin, w.End))}
 	x.found, x.nameless, x.unseen, x.counted = map[string]finding{}, map[string]struct{}{}, nil, -1
 	x.archived = map[string]time.Time{}
+	unshown := x.reader.unshown
 	if x.exact {
 		if err := x.readArchive(ctx, w); err != nil {
 			return err
@@ -65,7 +66,7 @@ func (x *examination) examine(ctx context.Context, w Window) error {
 	if err := search(ctx, w); err != nil {
 		return err
 	}
-	x.window.Nameless = len(x.nameless)
+	x.window.Nameless, x.window.Unshown = len(x.nameless), x.reader.unshown-unshown
 	x.window.Overcounted = max(0, x.counted-x.window.ERP-int64(len(x.nameless)))
 	x.window.ERP += int64(len(x.archived))
 	return x.resolve(ctx, w)
@@ -133,13 +134,15 @@ func (x *examination) whole(w Window) bool {
 	return w.Begin.Equal(x.window.Begin) && w.End.Equal(x.window.End)
 }
 
-// insistRead is reader.read, again for as long as the ERP counts rows in a second and does not show them and that is not believed.
+// insistRead is reader.read, again for as long as the ERP counts rows in a second and does not show them and that is not believed; with the
+// waits of the live lane, so that a few seconds of trouble are not taken for an empty second.
 func insistRead(ctx context.Context, r *reader, w Window) ([]row, Window, error) {
-	for {
+	for wait := minWait; ; wait *= 2 {
 		rows, read, err := r.read(ctx, w)
 		if !errors.Is(err, ErrHollow) {
 			return rows, read, err
 		}
+		pause(ctx, wait)
 	}
 }
 

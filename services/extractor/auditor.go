@@ -79,6 +79,9 @@ func (a *Auditor) audit(intake, work context.Context, job control.Job, spec Audi
 	whole := Window{Begin: spec.From.Truncate(time.Second), End: spec.To.Add(time.Second - 1).Truncate(time.Second)}
 	if spec.Wait {
 		for intake.Err() == nil && a.settled().Before(whole.End) {
+			if a.halted(job.ID) {
+				return errHalted
+			}
 			pause(intake, time.Second)
 		}
 	}
@@ -90,7 +93,7 @@ func (a *Auditor) audit(intake, work context.Context, job control.Job, spec Audi
 	if report.Began.IsZero() {
 		report = a.begin(job, spec, whole)
 	}
-	if report.AskedTo = (time.Time{}); rest.End.Before(whole.End) {
+	if report.AskedTo, report.Ended = (time.Time{}), (time.Time{}); rest.End.Before(whole.End) {
 		report.AskedTo = whole.End
 	}
 	if job.Progress.Cursor.After(rest.Begin) {

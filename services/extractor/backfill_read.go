@@ -86,6 +86,10 @@ func oldest(rows []row, now time.Time) time.Time {
 func (b *Backfiller) windows(intake, work context.Context, job control.Job, spec Backfill) error {
 	pause(intake, spec.To.Add(b.cfg.Settle).Sub(b.now())) // until all of the window has settled
 	r, p, w := b.ask(spec), job.Progress, b.window(spec, job.Progress)
+	if b.hollowJob == job.ID {
+		r.hollows = b.hollows
+	}
+	defer func() { b.hollows, b.hollowJob = r.hollows, job.ID }()
 	if err := b.writer.cover(intake, jushuitan.Backfill, w.Begin.Add(-clockMargin)); err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ type Backfiller struct {
 
 	newReader func() *reader
 	usage     func() jushuitan.Usage
+	// hollows is the reader's count, of the job that was worked at last: the next try of that job goes on counting.
+	hollows   int
+	hollowJob string
 }
 
 func newBackfiller(

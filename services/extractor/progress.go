@@ -40,6 +40,14 @@ func (w *worker) advance(ctx context.Context, id string, end bool, note func(*co
 	return err
 }
 
+// halted says that a job was paused or ended by others, as far as was heard.
+func (w *worker) halted(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	job, ok := w.known[id]
+	return ok && job.State != control.Running
+}
+
 // fail ends a job that can never be carried out.
 func (w *worker) fail(ctx context.Context, id string, cause error) error {
 	w.log.WithError(cause).WithFields(logrus.Fields{logging.Job: id, logging.Lane: w.lane.String()}).Warn("the job failed")

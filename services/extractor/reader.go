@@ -42,8 +42,9 @@ type reader struct {
 	// unordered: the ERP was seen to give rows in another order than that of their modification; seek is of no use then.
 	unordered bool
 	disorder  int
-	// full counts the full pages that seek has read, calls all pages, hollows the hollow answers in a row about one second.
-	full, calls, hollows int
+	// full counts the full pages that seek has read, calls all pages, hollows the hollow answers in a row about one second, unshown the
+	// seconds whose hollow answers were believed.
+	full, calls, hollows, unshown int
 }
 
 // row is one row as received, decoded; err says why it cannot be a record.
@@ -71,6 +72,7 @@ func (r *reader) read(ctx context.Context, w Window) ([]row, Window, error) {
 				return nil, Window{}, err
 			}
 			r.hollows = 0
+			r.unshown++
 			r.doubt(w, "the ERP counts rows there and shows none, time after time")
 			return nil, w, nil
 		}

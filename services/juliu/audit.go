@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/signal"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"juliu/pkg/audit"
 	"juliu/pkg/control"
@@ -33,7 +35,7 @@ an order that is missing beside one too many, and altered content: --exact reads
 What was modified within the last minutes has not settled and is left out; --wait waits for it. Ctrl-C leaves the audit running; --job prints
 its report, also of the audits on a schedule (EXTRACTOR_AUDIT_EVERY). Times are as in 'juliu backfill'.
 
-Exit codes: 0 complete, 1 failed or a gap remains, 2 bad usage.`
+Exit codes: 0 complete, 1 failed, a gap remains or not all was compared, 2 bad usage.`
 
 const auditExamples = `  juliu audit --from 2026-01-01 --to 2026-02-01
   juliu audit --from 168h --repair
@@ -55,7 +57,7 @@ func (a App) audit() *cobra.Command {
 		Example: auditExamples,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(); err != nil {
+			if err := f.check(cmd.Flags()); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
@@ -79,16 +81,21 @@ func (a App) audit() *cobra.Command {
 }
 
 // check says what is wrong with the flags before anything is asked.
-func (f auditFlags) check() error {
+func (f auditFlags) check(flags *pflag.FlagSet) error {
+	if err := noneEmpty(flags); err != nil {
+		return err
+	}
 	_, known := tables()[f.sink]
 	switch {
 	case !slices.Contains([]string{"table", "json", "markdown"}, f.output):
 		return usageError{"--output takes table, json or markdown"}
 	case f.sink != "" && !known:
 		return usageError{"--sink takes postgres: the sinks whose rows can be read back"}
-	case f.job != "" && f.from+f.to+f.shop+f.sink != "":
-		return usageError{"--job prints a report that is there: leave out --from, --to, --shop and --sink"}
-	case f.job == "" && f.from == "":
+	case f.job != "" && (f.from+f.to+f.shop+f.sink != "" || f.repair || f.exact || f.wait || flags.Changed("source")):
+		return usageError{"--job prints a report that is there, and does nothing: give it alone, with --output and --data at most"}
+	case f.job != "":
+		return jobIDs([]string{f.job})
+	case f.from == "":
 		return usageError{"say what to compare: --from, and --to unless it is now"}
 	}
 	return nil
@@ -154,12 +161,22 @@ func (a App) auditNow(ctx context.Context, f auditFlags) error {
 	if err := a.printReport(&report, f.output); err != nil {
 		return err
 	}
-	if gaps := report.Gaps(); gaps > 0 {
-		next := "store what is missing by --repair"
-		if report.Repair {
-			next = "run it again; what stays could not be stored, see the extractor's log"
-		}
-		return fmt.Errorf("%d gaps are left; %s", gaps, next)
+	return unproven(&report)
+}
+
+// unproven is why a report is no proof that nothing is missing; nil when it is one, of what had settled.
+func unproven(report *audit.Report) error {
+	switch gaps := report.Gaps(); {
+	case len(report.Windows) == 0:
+		return errors.New("nothing was compared, because no part of the period has settled yet: give an earlier --from, or --wait")
+	case gaps > 0 && report.Repair:
+		return fmt.Errorf("%d gaps are left; run it again; what stays could not be stored: see the extractor's log, and for a sink juliu dlq groups", gaps)
+	case gaps > 0:
+		return fmt.Errorf("%d gaps are left; store what is missing by --repair", gaps)
+	case report.Ended.IsZero():
+		return errors.New("the audit is not finished, so this proves nothing of what it has yet to compare; see: juliu jobs list")
+	case report.Pending() > 0:
+		return fmt.Errorf("%d orders have yet to be written to the sink; run it again when the loaders have caught up, see: juliu status", report.Pending())
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestAuditTellsWhatIsWrong(t *testing.T) {
 		"nothing asked":            {nil, "--from"},
 		"an unknown output":        {[]string{"--from", "3h", "--output", "xml"}, "markdown"},
 		"a sink without rows":      {[]string{"--from", "3h", "--sink", "webhook"}, "postgres"},
-		"a report and a window":    {[]string{"--job", "1", "--from", "3h"}, "leave out"},
+		"a report and a window":    {[]string{"--job", "1", "--from", "3h"}, "give it alone"},
 		"from after to":            {[]string{"--from", "2026-02-01", "--to", "2026-01-01"}, "before its end"},
 		"more than a year":         {[]string{"--from", "2024-01-01", "--to", "2026-01-01"}, "year by year"},
 		"a shop in words":          {[]string{"--from", "3h", "--shop", "mine"}, "--shop takes a shop_id"},

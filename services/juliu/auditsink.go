@@ -101,6 +101,9 @@ func readStream(ctx context.Context, conn *stream.Conn, s *audit.Sides) error {
 	})
 }
 
+// repairAtOnce is how many records a repair holds in memory: an empty sink lacks all.
+const repairAtOnce = 500
+
 // repairSink stores anew what the sink lacks, from the stream.
 func repairSink(ctx context.Context, conn *stream.Conn, table audit.Table, s *audit.Sides, found []audit.Difference) error {
 	wanted := map[uint64]int{} // sequence to the difference
@@ -109,19 +112,21 @@ func repairSink(ctx context.Context, conn *stream.Conn, table audit.Table, s *au
 			wanted[s.Stream[d.Key].Sequence] = i
 		}
 	}
-	fixes := make([]audit.Fix, 0, len(wanted))
-	if err := readRecords(ctx, conn, slices.Sorted(maps.Keys(wanted)), func(r record.Record) {
-		fixes = append(fixes, audit.Fix{Record: r, Written: s.Rows[r.Key].Written})
-	}); err != nil {
-		return err
-	}
-	stored, err := table.Replace(ctx, fixes)
-	if err != nil {
-		return fmt.Errorf("repair the sink %s: %w", s.Name, err)
-	}
 	isStored := map[string]bool{}
-	for _, key := range stored {
-		isStored[key] = true
+	for part := range slices.Chunk(slices.Sorted(maps.Keys(wanted)), repairAtOnce) {
+		fixes := make([]audit.Fix, 0, len(part))
+		if err := readRecords(ctx, conn, part, func(r record.Record) {
+			fixes = append(fixes, audit.Fix{Record: r, Written: s.Rows[r.Key].Written})
+		}); err != nil {
+			return err
+		}
+		stored, err := table.Replace(ctx, fixes)
+		if err != nil {
+			return fmt.Errorf("repair the sink %s: %w", s.Name, err)
+		}
+		for _, key := range stored {
+			isStored[key] = true
+		}
 	}
 	for _, i := range wanted {
 		found[i].Repaired = isStored[found[i].Key]

@@ -175,6 +175,9 @@ func aboutStream(f facts, s stream.Condition) []finding {
 	if s.MaxAge > 0 && f.reading.SweepEvery > 0 && s.MaxAge < f.reading.SweepSpan {
 		found = append(found, find(levelWarn, "age-short", "age", spell(s.MaxAge), "span", spell(f.reading.SweepSpan)))
 	}
+	if s.MaxAge > 0 && f.reading.AuditEvery > 0 && s.MaxAge < f.reading.AuditSpan {
+		found = append(found, find(levelWarn, "age-audit", "age", spell(s.MaxAge), "span", spell(f.reading.AuditSpan)))
+	}
 	return found
 }
 

@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -57,6 +61,9 @@ func (a App) dlq() *cobra.Command {
 	deskFlags(dlq.PersistentFlags(), &f.data, &f.output)
 	add := func(use, short string, args cobra.PositionalArgs, run func(letterDesk, context.Context, []string) error) *pflag.FlagSet {
 		cmd := &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd.Flags(), args); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			d, err := a.openLetterDesk(ctx, f)
@@ -95,6 +102,40 @@ func (f *dlqFlags) settleFlags(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do it without asking")
 }
 
+// check says what is wrong with a command line before anything is asked. Every error is a usageError.
+func (f *dlqFlags) check(flags *pflag.FlagSet, args []string) error {
+	if err := noneEmpty(flags); err != nil {
+		return err
+	}
+	chosen, settles := !f.choice.empty(), flags.Lookup("all") != nil
+	switch {
+	case f.output != "table" && f.output != "json":
+		return usageError{"--output takes table or json"}
+	case flags.Changed("since") && f.choice.since <= 0:
+		return usageError{"--since takes how long ago, more than 0, e.g. 24h"}
+	case f.choice.limit < 0:
+		return usageError{"--limit takes no negative value"}
+	case settles && (len(args) > 0 && (f.all || chosen) || f.all && chosen):
+		return usageError{"name letters by ID, or choose them by flags such as --group, or take --all; not several of these"}
+	case settles && len(args) == 0 && !f.all && !chosen:
+		return usageError{"which letters? Name them by ID, choose them by flags such as --group, or take --all; see: juliu dlq groups"}
+	}
+	_, err := numbers(args)
+	return err
+}
+
+// noneEmpty refuses a flag that was given an empty text, as by a variable of a script that is not set: it would choose more than was meant, or
+// name nobody.
+func noneEmpty(flags *pflag.FlagSet) error {
+	var err error
+	flags.Visit(func(flag *pflag.Flag) {
+		if strings.TrimSpace(flag.Value.String()) == "" {
+			err = usageError{"--" + flag.Name + " is empty: give it a value, or leave it out"}
+		}
+	})
+	return err
+}
+
 // letterDesk is where an operator looks after dead letters.
 type letterDesk struct {
 	app   App
@@ -107,12 +148,6 @@ type letterDesk struct {
 }
 
 func (a App) openLetterDesk(ctx context.Context, f *dlqFlags) (letterDesk, error) {
-	if f.output != "table" && f.output != "json" {
-		return letterDesk{}, usageError{"--output takes table or json"}
-	}
-	if f.choice.since < 0 || f.choice.limit < 0 {
-		return letterDesk{}, usageError{"--since and --limit take no negative value"}
-	}
 	conn, err := a.connect(ctx, f.data)
 	if err != nil {
 		return letterDesk{}, err
@@ -126,7 +161,17 @@ func (a App) openLetterDesk(ctx context.Context, f *dlqFlags) (letterDesk, error
 
 // notef writes a line for people.
 func (d letterDesk) notef(format string, args ...any) {
-	_, _ = fmt.Fprintf(d.notes, format+"\n", args...)
+	_, _ = fmt.Fprintln(d.notes, printable(fmt.Sprintf(format, args...)))
+}
+
+// printable is a text without what would steer a terminal: parts of it were written by sinks, shops and buyers.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }
 
 // none says that there is nothing to show.
@@ -146,19 +191,33 @@ func named(letters []stream.Letter, args []string) ([]stream.Letter, error) {
 		byID[l.ID] = l
 	}
 	var found []stream.Letter
+	ids, err := numbers(args)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		l, ok := byID[id]
+		if !ok {
+			return nil, fmt.Errorf("dead letter %d: %w; it may have been requeued or dropped, see: juliu dlq list, juliu dlq history", id, stream.ErrNoLetter)
+		}
+		found = append(found, l)
+	}
+	return found, nil
+}
+
+// numbers are the ids of letters on a command line, each once.
+func numbers(args []string) ([]uint64, error) {
+	var ids []uint64
 	for _, arg := range args {
 		id, err := strconv.ParseUint(arg, 10, 64)
 		if err != nil || id == 0 {
 			return nil, usageError{fmt.Sprintf("%q is no ID of a dead letter, which is a number; see: juliu dlq list", arg)}
 		}
-		l, ok := byID[id]
-		if !ok {
-			return nil, fmt.Errorf("dead letter %d: %w; it may have been requeued or dropped, see: juliu dlq list, juliu dlq history", id, stream.ErrNoLetter)
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
-		delete(byID, id) // once, however often it is named
-		found = append(found, l)
 	}
-	return found, nil
+	return ids, nil
 }
 
 var errNothingDone = errors.New("nothing was requeued: what has no identity cannot be; 'juliu dlq show ID' says what to do")

@@ -168,6 +168,31 @@ func TestOnlyRevealShowsPersonalData(t *testing.T) {
 	}
 }
 
+// What a sink, an order or an operator's name says cannot steer the terminal of who reads it.
+func TestNothingSteersTheTerminal(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, sandbox.Config{})
+	g.commitOrders(t, 1, 1, 1)
+	g.keep(t, failure{noon(), "rejected", "refused\x1b[2J \u009b31m\aby the sink"})
+	row := []byte("{\"o_id\":77,\"buyer_message\":\"\x1b]0;title\a\"}")
+	if err := g.conn.KeepRow(t.Context(), "main", "sales-out", row, "no usable identity", "no-identity"); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"dlq", "list"},
+		{"dlq", "groups"},
+		{"dlq", "show", "1"},
+		{"dlq", "show", "2", "--reveal", "--by", "ann\x1b[1A"},
+		{"dlq", "history"},
+		{"dlq", "drop", "1", "--yes"},
+		{"dlq", "list", "--output", "json"},
+	} {
+		if out := g.desk(t, 0, args...); strings.ContainsAny(out, "\x1b\a\u009b") {
+			t.Errorf("%v: %q", args, out)
+		}
+	}
+}
+
 // A row that an older program could not read, and this one can, says so.
 func TestARowThatCanBeReadNowSaysHow(t *testing.T) {
 	t.Parallel()
@@ -187,7 +212,7 @@ func TestTheDeskTellsWhatIsWrong(t *testing.T) {
 	fill(t, g)
 	for args, want := range map[string]string{
 		"dlq list --output xml":          "juliu: --output takes table or json\n",
-		"dlq list --limit -1":            "juliu: --since and --limit take no negative value\n",
+		"dlq list --limit -1":            "juliu: --limit takes no negative value\n",
 		"dlq show x":                     "juliu: \"x\" is no ID of a dead letter, which is a number; see: juliu dlq list\n",
 		"dlq requeue":                    "juliu: which letters? Name them by ID, choose them by flags such as --group, or take --all; see: juliu dlq groups\n",
 		"dlq drop 1 --all --yes":         "juliu: name letters by ID, or choose them by flags such as --group, or take --all; not several of these\n",

@@ -21,7 +21,7 @@ type choice struct {
 }
 
 func (c *choice) flags(flags *pflag.FlagSet, withLimit bool) {
-	flags.StringVar(&c.class, "class", "", "only this class: rejected, exhausted, undecodable or no-identity")
+	flags.StringVar(&c.class, "class", "", "only this class: rejected, exhausted, undecodable, unsettled or no-identity")
 	flags.StringVar(&c.reason, "reason", "", "only reasons that hold this text")
 	flags.StringVar(&c.source, "source", "", "only this source")
 	flags.StringVar(&c.resource, "resource", "", "only this resource, e.g. sales-out")

@@ -63,7 +63,7 @@ func (d letterDesk) table(head string, rows []string) error {
 	w := tabwriter.NewWriter(d.app.Out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, strings.ReplaceAll(head, "|", "\t"))
 	for _, row := range rows {
-		_, _ = fmt.Fprintln(w, row)
+		_, _ = fmt.Fprintln(w, printable(row))
 	}
 	return w.Flush() //nolint:wrapcheck // a closed standard output needs no more words
 }

@@ -21,9 +21,6 @@ type settledLine struct {
 	DryRun   bool           `json:"dry_run"`
 }
 
-// dropped is the outcome of drop.
-const dropped stream.Outcome = "dropped"
-
 // tally counts outcomes, and prints each where JSON is asked for.
 type tally struct {
 	desk  letterDesk
@@ -50,7 +47,7 @@ func (t *tally) words() string {
 		{stream.Requeued, "given to the loaders again"},
 		{stream.Finished, "removed, because an earlier requeue has given them to the loaders"},
 		{stream.Superseded, "superseded by newer versions and removed"},
-		{dropped, "dropped"},
+		{stream.Dropped, "dropped"},
 		{stream.Gone, "gone meanwhile"},
 		{stream.Unloadable, "without identity and left; 'juliu dlq show ID' says what to do"},
 	} {
@@ -63,21 +60,14 @@ func (t *tally) words() string {
 
 // meant are the letters that a command line of requeue or drop means.
 func (d letterDesk) meant(ctx context.Context, args []string) ([]stream.Letter, error) {
-	f := d.flags
-	switch chosen := !f.choice.empty(); {
-	case len(args) > 0 && (f.all || chosen), f.all && chosen:
-		return nil, usageError{"name letters by ID, or choose them by flags such as --group, or take --all; not several of these"}
-	case len(args) > 0:
-		letters, err := stream.Letters(ctx, d.conn)
-		if err != nil {
-			return nil, err
-		}
-		return named(letters, args)
-	case !f.all && !chosen:
-		return nil, usageError{"which letters? Name them by ID, choose them by flags such as --group, or take --all; see: juliu dlq groups"}
-	default:
+	if len(args) == 0 {
 		return d.chosen(ctx)
 	}
+	letters, err := stream.Letters(ctx, d.conn)
+	if err != nil {
+		return nil, err
+	}
+	return named(letters, args)
 }
 
 func (d letterDesk) requeue(ctx context.Context, args []string) error {
@@ -127,10 +117,9 @@ func (d letterDesk) drop(ctx context.Context, args []string) error {
 		return d.none()
 	}
 	done := d.tally()
-	drop := func(l stream.Letter) error { return done.add(l, dropped) }
 	if d.flags.dryRun {
 		for _, l := range letters {
-			if err := drop(l); err != nil {
+			if err := done.add(l, stream.Dropped); err != nil {
 				return err
 			}
 		}
@@ -143,7 +132,7 @@ func (d letterDesk) drop(ctx context.Context, args []string) error {
 	if err := d.agree(ctx, fmt.Sprintf("Drop %d dead letters for good?", len(letters))); err != nil {
 		return err
 	}
-	if err := stream.Drop(ctx, d.conn, d.who(), letters, drop); err != nil {
+	if err := stream.Drop(ctx, d.conn, d.who(), letters, done.add); err != nil {
 		return fmt.Errorf("%w; %s so far; run it again", err, cmp.Or(done.words(), "nothing done"))
 	}
 	d.notef("done: %s", done.words())

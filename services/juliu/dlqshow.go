@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -148,7 +149,7 @@ func (d letterDesk) page(s shownLine) error {
 	if s.Masked {
 		text.WriteString("\npersonal data is masked; --reveal shows it, and the row as received, and leaves an audit record\n")
 	}
-	_, err := text.WriteTo(d.app.Out)
+	_, err := io.WriteString(d.app.Out, printable(text.String()))
 	return err //nolint:wrapcheck // a closed standard output needs no more words
 }
 

@@ -139,10 +139,14 @@ func faults() map[string]fault {
 				f.nats.note(&stream.TopologyError{Differences: []string{"stream JUSHUITAN is missing"}})
 			}, "fail not-provisioned", "juliu provision",
 		},
-		"the stream fills up":      {func(f *facts) { f.nats.streams[0].Bytes = 17 << 30 }, "warn stream-full", "STREAM_MAX_BYTES"},
-		"the stream is full":       {func(f *facts) { f.nats.streams[0].Bytes = 20 << 30 }, "fail stream-full", "100 %"},
-		"another age was asked":    {func(f *facts) { f.asked.maxAge = span(48 * time.Hour) }, "warn limit", "STREAM_MAX_AGE"},
-		"kept shorter than swept":  {func(f *facts) { f.asked.maxAge = nil; f.nats.streams[0].MaxAge = time.Hour }, "warn age-short", "EXTRACTOR_SWEEP_SPAN"},
+		"the stream fills up":     {func(f *facts) { f.nats.streams[0].Bytes = 17 << 30 }, "warn stream-full", "STREAM_MAX_BYTES"},
+		"the stream is full":      {func(f *facts) { f.nats.streams[0].Bytes = 20 << 30 }, "fail stream-full", "100 %"},
+		"another age was asked":   {func(f *facts) { f.asked.maxAge = span(48 * time.Hour) }, "warn limit", "STREAM_MAX_AGE"},
+		"kept shorter than swept": {func(f *facts) { f.asked.maxAge = nil; f.nats.streams[0].MaxAge = time.Hour }, "warn age-short", "EXTRACTOR_SWEEP_SPAN"},
+		"kept shorter than audited": {func(f *facts) {
+			f.asked.maxAge, f.nats.streams[0].MaxAge = nil, 72*time.Hour
+			f.reading.AuditEvery, f.reading.AuditSpan = 24*time.Hour, 168*time.Hour
+		}, "warn age-audit", "EXTRACTOR_AUDIT_SPAN"},
 		"no leader":                {func(f *facts) { f.nats.streams[1].Leaderless = true }, "fail leaderless", stream.DeadLetterStream},
 		"a replica is behind":      {func(f *facts) { f.nats.streams[0].Behind = []string{"n2"} }, "warn replica", "n2"},
 		"one copy in a cluster":    {func(f *facts) { f.nats.streams[1].Replicas = 1 }, "warn one-copy", "STREAM_REPLICAS=3"},

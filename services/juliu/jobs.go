@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"text/tabwriter"
 
@@ -42,6 +43,9 @@ func (a App) jobs() *cobra.Command {
 	deskFlags(jobs.PersistentFlags(), &data, &output)
 	add := func(use, short string, args cobra.PositionalArgs, run func(ctx context.Context, d desk, args []string) error) {
 		jobs.AddCommand(&cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
+			if err := jobIDs(args); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			d, err := a.openDesk(ctx, data, output)
@@ -71,6 +75,16 @@ func (a App) jobs() *cobra.Command {
 		add(verb.use, verb.short, cobra.ExactArgs(1), func(ctx context.Context, d desk, args []string) error { return d.move(ctx, args[0], verb.to) })
 	}
 	return jobs
+}
+
+// jobIDs refuses what is no ID of a job. Every error is a usageError.
+func jobIDs(args []string) error {
+	for _, arg := range args {
+		if !regexp.MustCompile(`^\d{8}-\d{6}-[a-z2-7]{3}$`).MatchString(arg) { // as package control makes them
+			return usageError{fmt.Sprintf("%q is no ID of a job, such as 20261124-161633-k3f; see: juliu jobs list", arg)}
+		}
+	}
+	return nil
 }
 
 // deskFlags are the flags of every command about jobs.

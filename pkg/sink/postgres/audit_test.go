@@ -144,6 +144,22 @@ func TestAnAuditSeesAndCuresDamage(t *testing.T) {
 	}
 }
 
+// A record that the database refuses, as one that is missing because it was dead-lettered, does not keep the others from being replaced.
+func TestOneRejectedRecordStopsNoReplacement(t *testing.T) {
+	t.Parallel()
+	s, url := database(t)
+	write(t, s, full(t, 1, 1))
+	postgrestest.Execute(t, url, "ALTER TABLE juliu.sales_out_order ADD CONSTRAINT refusal CHECK (io_id NOT IN (3, 40)) NOT VALID")
+	fixes := make([]audit.Fix, 0, 50)
+	for key := range int64(50) {
+		fixes = append(fixes, audit.Fix{Record: full(t, key+2, uint64(key+2))})
+	}
+	stored, err := s.Replace(t.Context(), fixes)
+	if rows := look(t, s, period()); err != nil || len(stored) != 48 || slices.Contains(stored, "3") || slices.Contains(stored, "40") || len(rows) != 49 {
+		t.Errorf("%d stored of 50, %d rows: %v", len(stored), len(rows), err)
+	}
+}
+
 // What a loader writes after an audit has read the row is newer, and stays.
 func TestAReplacementNeverGoesBack(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"juliu/pkg/audit"
 	"juliu/pkg/record"
+	"juliu/pkg/sink"
 )
 
 // Replace stores records in the place of rows, see audit.Table. The version guard would refuse an equal version, and cannot be trusted where the
@@ -18,13 +20,31 @@ import (
 func (s *Sink) Replace(ctx context.Context, fixes []audit.Fix) ([]string, error) {
 	var keys []string
 	for batch := range slices.Chunk(fixes, batchSize) {
-		stored, err := s.replaceBatch(ctx, batch)
+		stored, err := s.replaceParts(ctx, batch)
+		keys = append(keys, stored...)
 		if err != nil {
 			return keys, err
 		}
-		keys = append(keys, stored...)
 	}
 	return keys, nil
+}
+
+// replaceParts replaces each half by itself where the whole is rejected, down to the record that the database will not take.
+func (s *Sink) replaceParts(ctx context.Context, fixes []audit.Fix) ([]string, error) {
+	keys, err := s.replaceBatch(ctx, fixes)
+	switch {
+	case !errors.Is(err, sink.ErrRejected):
+		return keys, err
+	case len(fixes) == 1:
+		return nil, nil
+	}
+	half := len(fixes) / 2
+	keys, err = s.replaceParts(ctx, fixes[:half])
+	if err != nil {
+		return keys, err
+	}
+	more, err := s.replaceParts(ctx, fixes[half:])
+	return append(keys, more...), err
 }
 
 func (s *Sink) replaceBatch(ctx context.Context, fixes []audit.Fix) ([]string, error) {
