@@ -2,6 +2,9 @@ package juliu
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"juliu/pkg/jushuitan"
@@ -48,6 +51,30 @@ func codeOf(kind jushuitan.Kind) string {
 		return "erp-other"
 	}
 	return code
+}
+
+// aboutQuota is about what those who call the ERP tell with their leases.
+func aboutQuota(f facts) []finding {
+	var found []finding
+	for _, source := range slices.Sorted(maps.Keys(f.nats.holders)) {
+		q := f.nats.holders[source].Quota
+		if q == nil {
+			continue
+		}
+		pairs := []string{
+			"source", source, "used", strconv.Itoa(q.Used), "allowed", strconv.Itoa(q.Allowed), "configured", strconv.Itoa(q.Configured),
+			"refused", strconv.FormatUint(q.Refused, 10),
+		}
+		if q.Allowed < q.Configured {
+			found = append(found, find(levelWarn, "quota-lowered", pairs...))
+		} else {
+			found = append(found, find(levelOK, "quota", pairs...))
+		}
+	}
+	if len(found) == 0 {
+		return []finding{find(levelSkip, "quota-unseen")}
+	}
+	return found
 }
 
 // tokenLead is how long before its end a token should have been refreshed: the extractor begins six days before, or when a third of its

@@ -2,6 +2,7 @@ package juliu
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -33,6 +34,7 @@ type sourceLine struct {
 	Newest     *newestLine    `json:"newest"`
 	Checkpoint checkpointLine `json:"checkpoint"`
 	Lease      *leaseLine     `json:"lease"`
+	Quota      *quotaLine     `json:"quota"`
 	Audit      *auditLine     `json:"audit"`
 }
 
@@ -65,13 +67,12 @@ type leaseLine struct {
 	Term   float64   `json:"term_seconds"`
 }
 
-// auditLine is the last audit: its window, when it ended, and how many missing orders it stored.
-type auditLine struct {
-	Job    string    `json:"job"`
-	From   time.Time `json:"from,omitzero"`
-	To     time.Time `json:"to,omitzero"`
-	Ended  time.Time `json:"ended"`
-	Stored int64     `json:"stored"`
+// quotaLine is what the holder of the lease told within the last seconds: calls of the last minute, and refusals since it began.
+type quotaLine struct {
+	Used       int    `json:"used_last_minute"`
+	Allowed    int    `json:"allowed_per_minute"`
+	Configured int    `json:"configured_per_minute"`
+	Refused    uint64 `json:"refused"`
 }
 
 // streamLine is the stream's size; a limit of 0 is none.
@@ -85,14 +86,20 @@ type streamLine struct {
 	FirstTime     time.Time `json:"first_time,omitzero"`
 }
 
-// loadersLine is how the loaders keep up: Waiting loaders have nothing to do, ETA is until the backlog is loaded.
+// loadersLine is how the loaders keep up: Waiting loaders have nothing to do, Oldest is when the oldest record of the backlog was stored, ETA
+// is until it is loaded.
 type loadersLine struct {
-	Waiting     uint64   `json:"waiting"`
-	Backlog     uint64   `json:"backlog"`
-	AckPending  uint64   `json:"ack_pending"`
-	Redelivered uint64   `json:"redelivered"`
-	AckFloor    uint64   `json:"ack_floor"`
-	ETA         *float64 `json:"eta_seconds"`
+	Waiting     uint64     `json:"waiting"`
+	Backlog     uint64     `json:"backlog"`
+	AckPending  uint64     `json:"ack_pending"`
+	Redelivered uint64     `json:"redelivered"`
+	AckFloor    uint64     `json:"ack_floor"`
+	ETA         *float64   `json:"eta_seconds"`
+	Oldest      *time.Time `json:"oldest_stored"`
+	Acked       *time.Time `json:"acked_at"`
+	Stuck       bool       `json:"stuck"`
+	Expiring    bool       `json:"expiring"`
+	Paused      bool       `json:"paused"`
 }
 
 // ratesLine is how fast orders come and go, over Seconds.
@@ -102,26 +109,22 @@ type ratesLine struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// statusOf is the later of two looks, with what only two can tell.
-func statusOf(before, now look) statusLine {
+// statusOf is a look, with what only an earlier one can tell beside it.
+func statusOf(before stream.Snapshot, now look) statusLine {
 	v := statusLine{
 		At: now.at, Server: now.server, Up: now.up, Sources: []sourceLine{}, Jobs: []jobLine{}, DeadLetters: now.stream.DeadLetters,
 		Stream: streamLine{
 			Records: now.stream.Records, Bytes: now.stream.Bytes, MaxBytes: now.stream.MaxBytes, MaxAge: now.stream.MaxAge.Seconds(),
 			FirstSequence: now.stream.FirstSequence, LastSequence: now.stream.LastSequence,
 		},
-		Loaders: loadersLine{
-			Waiting: now.stream.Waiting, Backlog: now.stream.Lag(), AckPending: now.stream.AckPending,
-			Redelivered: now.stream.Redelivered, AckFloor: now.stream.AckFloor,
-		},
-		Rates: ratesOf(before.stream, now.stream),
-		jobs:  openJobs(now.jobs),
+		Loaders: loadersOf(now), Rates: ratesOf(before, now.stream),
+		jobs: openJobs(now.jobs),
 	}
 	if now.stream.Records > 0 {
 		v.Stream.FirstTime = now.stream.FirstTime
 	}
 	v.Loaders.ETA = eta(now.stream.Lag(), v.Rates)
-	for _, s := range now.sources {
+	for _, s := range withUnread(now.sources, now.holders) {
 		v.Sources = append(v.Sources, sourceOf(s, now))
 	}
 	slices.SortStableFunc(v.Sources, func(a, b sourceLine) int { return later(b.Checkpoint.Committed, a.Checkpoint.Committed) })
@@ -129,6 +132,32 @@ func statusOf(before, now look) statusLine {
 		v.Jobs = append(v.Jobs, jobLineOf(job))
 	}
 	return v
+}
+
+// loadersOf leaves the ETA to whoever knows the rates.
+func loadersOf(now look) loadersLine {
+	s := now.stream
+	return loadersLine{
+		Waiting: s.Waiting, Backlog: s.Lag(), AckPending: s.AckPending, Redelivered: s.Redelivered, AckFloor: s.AckFloor,
+		Oldest: timeUnlessZero(now.oldest), Acked: timeUnlessZero(s.Acked),
+		Stuck: s.AckPending > 0 && stands(now.at, s.ConsumerState), Expiring: expiring(now.at, now.oldest, s.MaxAge), Paused: s.Paused,
+	}
+}
+
+// expiring reports that the oldest record that waits will soon be deleted for its age.
+func expiring(now, oldest time.Time, maxAge time.Duration) bool {
+	return maxAge > 0 && !oldest.IsZero() && now.Sub(oldest).Seconds() > worrying*maxAge.Seconds()
+}
+
+// withUnread adds to the sources those whose lease is held while nothing of them was ever committed.
+func withUnread(sources []stream.SourceState, holders map[string]control.Holder) []stream.SourceState {
+	all := slices.Clone(sources)
+	for _, name := range slices.Sorted(maps.Keys(holders)) {
+		if !slices.ContainsFunc(sources, func(s stream.SourceState) bool { return s.Source == name }) {
+			all = append(all, stream.SourceState{Source: name})
+		}
+	}
+	return all
 }
 
 func sourceOf(s stream.SourceState, now look) sourceLine {
@@ -155,6 +184,9 @@ func sourceOf(s stream.SourceState, now look) sourceLine {
 	}
 	if holder, held := now.holders[s.Source]; held {
 		line.Lease = &leaseLine{Holder: holder.Name, Since: holder.Since, Term: control.LeaseTTL.Seconds()}
+		if q := holder.Quota; q != nil {
+			line.Quota = &quotaLine{Used: q.Used, Allowed: q.Allowed, Configured: q.Configured, Refused: q.Refused}
+		}
 	}
 	return line
 }
@@ -195,6 +227,14 @@ func timeOf(t *timestamppb.Timestamp) *time.Time {
 	}
 	at := t.AsTime()
 	return &at
+}
+
+func timeUnlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
 }
 
 // later orders times; none comes before all.

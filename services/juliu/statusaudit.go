@@ -1,0 +1,164 @@
+package juliu
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"juliu/pkg/audit"
+	"juliu/pkg/control"
+	"juliu/services/extractor"
+)
+
+// auditLine is what the audits of a source say: the result of the last one that ran to its end, and what it does not tell.
+type auditLine struct {
+	Job string `json:"job"`
+	// From and To bound what was compared; they are equal when nothing had settled yet.
+	From  time.Time `json:"from,omitzero"`
+	To    time.Time `json:"to,omitzero"`
+	Ended time.Time `json:"ended"`
+	// Shop is "" for all that the source reads.
+	Shop  string `json:"shop_id,omitempty"`
+	Exact bool   `json:"exact"`
+	// Complete says that something was compared and no gap is left.
+	Complete bool `json:"complete"`
+	// Found, Repaired and Gaps count differences; Stored are the orders that were stored anew.
+	Found    int   `json:"differences"`
+	Repaired int   `json:"repaired"`
+	Gaps     int   `json:"gaps"`
+	Stored   int64 `json:"stored"`
+	// Unread says that its report cannot be read.
+	Unread bool `json:"unread,omitempty"`
+	// Left are earlier audits with gaps that no later one found closed, Failed is a later one that failed.
+	Left   []leftLine  `json:"left,omitempty"`
+	Failed *failedLine `json:"failed,omitempty"`
+}
+
+// leftLine is an audit whose gaps are left.
+type leftLine struct {
+	Job  string    `json:"job"`
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	Gaps int       `json:"gaps"`
+}
+
+// failedLine is a job that failed.
+type failedLine struct {
+	Job     string    `json:"job"`
+	Ended   time.Time `json:"ended,omitzero"`
+	Problem string    `json:"problem"`
+}
+
+// lastAudit is what the audits of a source say; nil when none ran to its end. Jobs come newest first.
+func lastAudit(jobs []control.Job, source string) *auditLine {
+	var last *auditLine
+	var failed *failedLine
+	var complete []auditLine
+	for _, job := range jobs {
+		if job.Kind != extractor.AuditKind || job.Source != source {
+			continue
+		}
+		if job.State == control.Failed && last == nil && failed == nil {
+			failed = &failedLine{Job: job.ID, Ended: job.Ended, Problem: flat(job.Problem)}
+		}
+		if job.State != control.Done {
+			continue
+		}
+		line, report := auditOf(job)
+		switch {
+		case last == nil:
+			last = &line
+			last.Failed = failed
+		case line.Gaps > 0 && !closed(report, complete):
+			last.Left = append(last.Left, leftLine{Job: line.Job, From: line.From, To: line.To, Gaps: line.Gaps})
+		}
+		if line.Complete {
+			complete = append(complete, line)
+		}
+	}
+	return last
+}
+
+// auditOf is the result of one audit.
+func auditOf(job control.Job) (auditLine, audit.Report) {
+	line := auditLine{Job: job.ID, Ended: job.Ended, Stored: job.Progress.Stored}
+	var report audit.Report
+	if err := json.Unmarshal(job.Report, &report); err != nil {
+		line.Unread = true // a newer juliu may have written it
+		return line, audit.Report{}
+	}
+	line.From, line.To, line.Shop, line.Exact = report.From, report.To, report.Shop, report.Exact
+	line.Found, line.Repaired, line.Gaps = report.Found(), report.Repaired(), report.Gaps()
+	line.Complete = line.Gaps == 0 && line.To.After(line.From)
+	return line, report
+}
+
+// closed reports that later audits found every window complete in which an earlier one left a gap.
+func closed(earlier audit.Report, complete []auditLine) bool {
+	for _, w := range earlier.Windows {
+		if w.Missing+w.Stale+w.Altered <= w.Repaired {
+			continue
+		}
+		if !slices.ContainsFunc(complete, func(later auditLine) bool {
+			return !later.From.After(w.Begin) && !later.To.Before(w.End) && (later.Shop == "" || later.Shop == earlier.Shop)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// auditLate is after how long without an audit it is worth a look: two of those that EXTRACTOR_AUDIT_EVERY asks for unless set.
+const auditLate = 2 * 24 * time.Hour
+
+func (a *auditLine) text(now time.Time, p painter) string {
+	if a == nil {
+		return p.paint(yellow, "never audited")
+	}
+	ended := "audited " + past(now, a.Ended)
+	text := p.paint(alarm(now.Sub(a.Ended) > auditLate, yellow), ended)
+	if a.To.After(a.From) {
+		text += ", " + day(a.From) + " … " + day(a.To)
+	}
+	if a.Shop != "" {
+		text += p.paint(yellow, ", shop "+a.Shop+" alone")
+	}
+	text += ": " + a.result(p)
+	for i, left := range a.Left {
+		if i == shownLeft {
+			text += p.paint(red, fmt.Sprintf("; and %d more", len(a.Left)-i))
+			break
+		}
+		text += p.paint(red, fmt.Sprintf("; left of %s … %s: %s, see: juliu audit --job %s", day(left.From), day(left.To), gaps(left.Gaps), left.Job))
+	}
+	if a.Failed != nil {
+		text += p.paint(red, "; a later one failed: "+a.Failed.Problem)
+	}
+	return text
+}
+
+// shownLeft are as many earlier audits as fit on a line.
+const shownLeft = 1
+
+func (a *auditLine) result(p painter) string {
+	switch {
+	case a.Unread:
+		return p.paint(yellow, "its report cannot be read, see: juliu audit --job "+a.Job)
+	case a.Gaps > 0:
+		return p.paint(red, gaps(a.Gaps)+", see: juliu audit --job "+a.Job)
+	case !a.Complete:
+		return p.paint(yellow, "nothing was compared, it had not settled")
+	case a.Repaired > 0:
+		return p.paint(green, "complete") + fmt.Sprintf(" after a repair of %d", a.Repaired)
+	default:
+		return p.paint(green, "complete")
+	}
+}
+
+func gaps(n int) string {
+	if n == 1 {
+		return "1 gap"
+	}
+	return fmt.Sprintf("%d gaps", n)
+}
