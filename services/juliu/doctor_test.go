@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -118,12 +119,15 @@ func TestDoctorNamesTheCause(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, want: "warn dead-letters"},
-		"nobody loads":       {spoil: commitAt(0, 0, 1), want: "fail no-loader"},
-		"nobody reads":       {spoil: commitAt(hour, hour, 0), want: "fail unread"},
-		"a future cursor":    {spoil: commitAt(0, -hour, 0), want: "fail future"},
-		"another filter":     {spoil: both(set("EXTRACTOR_STATUS", "Confirmed"), commitAt(0, 0, 0)), want: "fail filter"},
-		"a lease that idles": {spoil: both(commitAt(hour, hour, 0), holdLease), want: "fail stuck-source"},
-		"no begin":           {spoil: set("EXTRACTOR_START", ""), want: "fail no-start"},
+		"nobody loads":             {spoil: commitAt(0, 0, 1), want: "fail no-loader"},
+		"nobody reads":             {spoil: commitAt(hour, hour, 0), want: "fail unread"},
+		"a future cursor":          {spoil: commitAt(0, -hour, 0), want: "fail future"},
+		"another filter":           {spoil: both(set("EXTRACTOR_STATUS", "Confirmed"), commitAt(0, 0, 0)), want: "fail filter"},
+		"a lease without a commit": {spoil: holdLease, want: "fail uncommitted"},
+		"a gap":                    {spoil: auditWith(gapReport), want: "fail audit-gaps"},
+		"a lowered quota":          {spoil: lowQuota, want: "warn quota-lowered"},
+		"a lease that idles":       {spoil: both(commitAt(hour, hour, 0), holdLease), want: "fail stuck-source"},
+		"no begin":                 {spoil: set("EXTRACTOR_START", ""), want: "fail no-start"},
 		"a job that waits": {spoil: func(t *testing.T, p *patient) {
 			t.Helper()
 			job, err := p.jobs.Create(t.Context(), "backfill", "main", struct{}{})
@@ -220,8 +224,20 @@ func commitAt(ago, behind time.Duration, records int) spoiler {
 	}
 }
 
-// holdLease holds the lease until the test ends, and does nothing.
+// holdLease holds the lease until the test ends, as a process of an hour ago that does nothing.
 func holdLease(t *testing.T, p *patient) {
+	t.Helper()
+	holdTelling(t, p, nil)
+}
+
+// lowQuota is a holder that the ERP refused, and that reads otherwise.
+func lowQuota(t *testing.T, p *patient) {
+	t.Helper()
+	commitAt(0, 0, 0)(t, p)
+	holdTelling(t, p, func() control.Quota { return control.Quota{Used: 20, Allowed: 60, Configured: 100, Refused: 3} })
+}
+
+func holdTelling(t *testing.T, p *patient, quota func() control.Quota) {
 	t.Helper()
 	log := logrus.New()
 	log.SetOutput(io.Discard)
@@ -233,7 +249,7 @@ func holdLease(t *testing.T, p *patient) {
 	holding, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = leases.Hold(ctx, "main", control.Holder{Name: "idle"}, func(ctx context.Context) error {
+		_ = leases.WithQuota(quota).Hold(ctx, "main", control.Holder{Name: "idle", Since: time.Now().Add(-time.Hour)}, func(ctx context.Context) error {
 			close(holding)
 			<-ctx.Done()
 			return nil
@@ -242,6 +258,29 @@ func holdLease(t *testing.T, p *patient) {
 	t.Cleanup(func() { stop(); <-ended })
 	<-holding
 }
+
+// auditWith is an audit of a source that is read, with this report.
+func auditWith(report string) spoiler {
+	return func(t *testing.T, p *patient) {
+		t.Helper()
+		commitAt(0, 0, 0)(t, p)
+		job, err := p.jobs.Create(t.Context(), "audit", "main", struct{}{})
+		for _, state := range []control.State{control.Planned, control.Running, control.Done} {
+			if err == nil {
+				_, err = p.jobs.Change(t.Context(), job.ID, func(j *control.Job) error {
+					j.Report = json.RawMessage(report)
+					return j.Move(state)
+				})
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+const gapReport = `{"from":"2026-11-22T16:00:00Z","to":"2026-11-23T16:00:00Z","windows":[{"begin":"2026-11-22T16:00:00Z","end":"2026-11-23T16:00:00Z","missing":1}],` +
+	`"differences":[{"in":"stream","kind":"missing","key":"7"}]}`
 
 // saveToken stores a token that ends in a while, sealed with a secret.
 func saveToken(appSecret string, left time.Duration) spoiler {
@@ -294,6 +333,67 @@ func shortAckWait(ctx context.Context, p *patient) error {
 	cfg.AckWait = time.Second
 	_, err = p.conn.JetStream().UpdateConsumer(ctx, stream.Stream, cfg)
 	return err
+}
+
+// A cure is a command line: typed as it stands it cures, and leaves the limits as they are.
+func TestTheCureOfAStreamThatIsNotAsProvisionedCures(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, sandbox.Config{})
+	if _, err := stream.Provision(t.Context(), p.conn, stream.Limits{MaxAge: 720 * time.Hour, MaxBytes: 1 << 30}); err != nil {
+		t.Fatal(err)
+	}
+	both(inJetStream(dropConsumer), inJetStream(allowDirect))(t, p)
+	code, bad, out := p.examine(t)
+	if code != 1 || !slices.Equal(bad, []string{"fail not-provisioned"}) {
+		t.Fatalf("exit code %d, %v\n%s", code, bad, out)
+	}
+	cure := regexp.MustCompile(`"cure":"((?:STREAM_\S+ )*)juliu provision"`).FindStringSubmatch(out)
+	if cure == nil {
+		t.Fatalf("no command cures it:\n%s", out)
+	}
+	env := map[string]string{"NATS_URL": p.nats}
+	for _, setting := range strings.Fields(cure[1]) {
+		name, value, _ := strings.Cut(setting, "=")
+		env[name] = value
+	}
+	if code, out, _ := command(t.Context(), t, env, "juliu", "provision").run(t); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	if code, bad, out := p.examine(t); code != 0 || len(bad) > 0 {
+		t.Errorf("after %q: exit code %d, %v\n%s", cure[0], code, bad, out)
+	}
+	if is, err := stream.DescribeStream(t.Context(), p.conn, stream.Stream); err != nil || is.MaxAge != 720*time.Hour || is.MaxBytes != 1<<30 {
+		t.Errorf("the cure changed the limits: %+v, %v", is, err)
+	}
+}
+
+// Replays have durables of their own beside the loaders'.
+func TestDoctorTakesAReplayForNoFault(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, sandbox.Config{})
+	commitAt(0, 0, 1)(t, p)
+	js := p.conn.JetStream()
+	live, err := js.Consumer(t.Context(), stream.Stream, stream.LiveConsumer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := live.CachedInfo().Config
+	cfg.Durable, cfg.Name = "replay-20261124-161633-k3f", "replay-20261124-161633-k3f"
+	if _, err := js.CreateConsumer(t.Context(), stream.Stream, cfg); err != nil {
+		t.Fatal(err)
+	}
+	batch, err := live.Fetch(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for m := range batch.Messages() {
+		if err := m.DoubleAck(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, bad, out := p.examine(t); code != 0 || len(bad) > 0 {
+		t.Errorf("exit code %d, %v\n%s", code, bad, out)
+	}
 }
 
 func TestDoctorSpeaksChineseAndChangesNothing(t *testing.T) {
