@@ -125,12 +125,12 @@ func TestAProcessThatStandsAloneIsShown(t *testing.T) {
 	}
 	mine := errors.New("mine")
 	began := time.Now()
-	err = leases.WithQuota(counting()).Show(t.Context(), source, control.Holder{Name: "up"}, func(context.Context) error {
+	err = leases.WithQuota(counting()).Show(t.Context(), source, control.Holder{Name: "up"}, func(ctx context.Context) error {
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("it waited %v", took)
 		}
 		eventually(t, "it is shown", func() bool {
-			holder, held, err := leases.Current(t.Context(), source)
+			holder, held, err := leases.Current(ctx, source)
 			return err == nil && held && holder.Name == "up" && holder.Quota != nil
 		})
 		return mine

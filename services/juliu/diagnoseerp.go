@@ -14,7 +14,10 @@ import (
 func aboutERP(f facts) []finding {
 	e := f.erp
 	var found []finding
-	if e.dateErr != nil {
+	if holder, reads := f.reader(); reads && e.dateErr != nil {
+		found = append(found, find(levelWarn, "erp-unreachable-here", "address", e.address, "cause", e.dateErr.Error(), "holder", holder,
+			"remedy", remedyOf(jushuitan.Unreachable)))
+	} else if e.dateErr != nil {
 		found = append(found, find(levelFail, "erp-unreachable", "address", e.address, "cause", e.dateErr.Error(), "remedy", remedyOf(jushuitan.Unreachable)))
 	}
 	switch {
@@ -35,6 +38,17 @@ func aboutERP(f facts) []finding {
 		l = levelWarn
 	}
 	return append(found, find(l, code, "cause", refusal.Error(), "remedy", refusal.Remedy(), "ip", refusal.IP, "address", e.address))
+}
+
+// reader is who holds the source of this environment, and whether its commits are fresh.
+func (f *facts) reader() (string, bool) {
+	for _, s := range f.nats.sources {
+		holder, held := f.nats.holders[s.Source]
+		if held && s.Source == f.reading.Source {
+			return holder.Name, f.now.Sub(s.Checkpoint.GetCommittedAt().AsTime()) <= f.stale()
+		}
+	}
+	return "", false
 }
 
 // remedyOf is what to do about a kind of failure that no answer tells more about.

@@ -11,8 +11,8 @@ import (
 // loaderHolds is the most records that one loader has in hand.
 const loaderHolds = 1024
 
-// hungAfter is how long a record may take that loaders were given, while they finish others.
-const hungAfter = time.Hour
+// waitsLong is how long a record may wait while loaders are at work.
+const waitsLong = time.Hour
 
 func aboutLoaders(f facts) []finding {
 	k := f.nats.consumer
@@ -35,8 +35,8 @@ func aboutLoaders(f facts) []finding {
 		found = append(found, find(levelFail, "no-loader", "backlog", backlog))
 	case k.AckPending > 0 && stands(f.now, *k):
 		found = append(found, find(levelFail, "stuck-loader", "backlog", backlog, "since", sinceText(f.now, k.Acked)))
-	case k.Pending == 0 && !f.nats.oldest.IsZero() && f.now.Sub(f.nats.oldest) > hungAfter:
-		found = append(found, find(levelWarn, "hung-record", "backlog", backlog, "age", spell(f.now.Sub(f.nats.oldest))))
+	default:
+		found = append(found, f.aboutBacklog()...)
 	}
 	if s := f.nats.snapshot; s != nil && expiring(f.now, f.nats.oldest, s.MaxAge) {
 		found = append(found, find(levelFail, "expiring", "backlog", backlog, "age", spell(f.now.Sub(f.nats.oldest)), "kept", spell(s.MaxAge)))
@@ -51,6 +51,21 @@ func aboutLoaders(f facts) []finding {
 		found = append(found, find(levelWarn, "dead-letters", "count", strconv.FormatUint(s.DeadLetters, 10)))
 	}
 	return unless(found, "loaders", "backlog", backlog)
+}
+
+// aboutBacklog is about records that wait for long although loaders are at work.
+func (f *facts) aboutBacklog() []finding {
+	s, age := f.nats.snapshot, f.now.Sub(f.nats.oldest)
+	switch {
+	case s == nil || f.nats.before == nil || f.nats.oldest.IsZero() || age <= waitsLong || expiring(f.now, f.nats.oldest, s.MaxAge):
+		return nil
+	case s.Pending == 0:
+		return []finding{find(levelWarn, "hung-record", "backlog", strconv.FormatUint(s.Lag(), 10), "age", spell(age))}
+	default:
+		r := ratesOf(*f.nats.before, *s)
+		return []finding{find(levelWarn, "backlog", "backlog", strconv.FormatUint(s.Lag(), 10), "age", spell(age),
+			"loaded", fmt.Sprintf("%.1f", r.Loaded), "stored", fmt.Sprintf("%.1f", r.Stored))}
+	}
 }
 
 // handling is how long a record stays with a loader, by Little's law: what is in hand, divided by what is loaded in a second. It is false where

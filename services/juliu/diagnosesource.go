@@ -92,9 +92,9 @@ func (f *facts) aboutSource(s stream.SourceState) []finding {
 	default:
 		found = append(found, find(levelWarn, "unread-other", "source", s.Source, "since", spell(silence)))
 	}
-	if readAt := c.GetReadAt(); readAt != nil && silence <= f.stale() && f.now.Sub(readAt.AsTime()) > f.stale()+cursorLate {
+	if silence <= f.stale() && standing(c) {
 		found = append(found, find(levelWarn, "stuck-cursor", "source", s.Source, "cursor", cursor.Format(time.RFC3339),
-			"since", spell(f.now.Sub(readAt.AsTime()))))
+			"since", spell(f.now.Sub(c.GetReadAt().AsTime()))))
 	}
 	if own && f.ours && c.GetFilter() != f.reading.Filter.String() {
 		found = append(found, find(levelFail, "filter", "source", s.Source, "have", c.GetFilter(), "want", f.reading.Filter.String()))
@@ -119,15 +119,15 @@ func (f *facts) stuckLevel(own bool, silence time.Duration) level {
 func aboutShops(f facts) []finding {
 	var found []finding
 	for _, source := range slices.Sorted(maps.Keys(f.nats.shops)) {
+		if strings.HasPrefix(source, sandboxSource) {
+			continue // it shows all of its shops
+		}
 		shops := f.nats.shops[source]
 		text := strings.Join(shops[:min(len(shops), namedShops)], ", ")
 		if len(shops) > namedShops {
 			text += ", …"
 		}
 		found = append(found, find(levelSkip, "shops", "source", source, "count", strconv.Itoa(len(shops)), "shops", text))
-	}
-	if f.up {
-		return nil // its merchant is a sandbox, or the same environment tells
 	}
 	return found
 }

@@ -109,8 +109,13 @@ func TestAHealthySystemHasNoFinding(t *testing.T) {
 		"a fast sink with much in hand": func(f *facts) {
 			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000, 100)
 		},
-		"a backlog younger than its end": func(f *facts) {
-			f.nats.consumer.Pending, f.nats.oldest, f.nats.snapshot.MaxAge = 9, f.now.Add(-100*time.Hour), 720*time.Hour
+		"a backlog of minutes": func(f *facts) {
+			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000, 1000)
+			f.nats.consumer.Pending, f.nats.oldest, f.nats.snapshot.MaxAge = 9, f.now.Add(-10*time.Minute), time.Hour
+		},
+		"a day that takes long to read": func(f *facts) {
+			f.nats.sources[0].Checkpoint.ReadAt = timestamppb.New(f.now.Add(-time.Hour))
+			f.nats.sources[0].Checkpoint.Cursor = timestamppb.New(f.now.Add(-20 * time.Hour))
 		},
 		"an extractor that just started": func(f *facts) {
 			f.nats.sources, f.nats.holders = nil, map[string]control.Holder{"main": {Name: "erp-1/4711", Since: f.now.Add(-time.Minute)}}
@@ -194,10 +199,17 @@ func faults() map[string]fault {
 		"a slow sink": {func(f *facts) { f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000, 10) }, "warn handling", "50 s"},
 		"a record that hangs": {func(f *facts) {
 			f.nats.consumer.AckPending, f.nats.consumer.Acked, f.nats.oldest = 1, f.now, f.now.Add(-2*time.Hour)
+			f.nats.before, f.nats.snapshot.AckPending = &stream.Snapshot{Records: 10}, 1
 		}, "warn hung-record", "2 h 0 min"},
-		"a lowered quota": {func(f *facts) { f.nats.holders["main"].Quota.Allowed = 60 }, "warn quota-lowered", "JST_RATE_PER_MINUTE=60"},
-		"an audit with a gap": {func(f *facts) { f.nats.jobs[0].Report = reportOf(f.now, gap) }, "fail audit-gaps",
-			"juliu audit --source main --from 2026-11-22T16:00:00Z --to 2026-11-23T16:00:00Z --repair"},
+		"a backlog of hours": {func(f *facts) {
+			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000, 100)
+			f.nats.oldest = f.now.Add(-5 * time.Hour)
+		}, "warn backlog", "200.0 are loaded"},
+		"an erp that only the extractor reaches": {func(f *facts) { f.erp.dateErr = errors.New("refused") }, "warn erp-unreachable-here", "erp-1/4711"},
+		"a lowered quota":                        {func(f *facts) { f.nats.holders["main"].Quota.Allowed = 60 }, "warn quota-lowered", "JST_RATE_PER_MINUTE=60"},
+		"an audit with a gap": {func(f *facts) {
+			f.nats.jobs[0].Report = reportOf(f.now, gap)
+		}, "fail audit-gaps", "juliu audit --source main --from 2026-11-22T16:00:00Z --to 2026-11-23T16:00:00Z --repair"},
 		"a gap of long ago": {func(f *facts) {
 			f.nats.jobs = append(f.nats.jobs, control.Job{
 				ID: "20261101-040000-abc", Kind: "audit", Source: "main", State: control.Done, Report: reportOf(f.now.Add(-500*time.Hour), gap),
@@ -256,11 +268,13 @@ func faults() map[string]fault {
 		"an unknown shop":        {refused(jushuitan.UnknownShop), "fail erp-shop", "EXTRACTOR_SHOP_ID"},
 		"the quota is used up":   {refused(jushuitan.RateLimitedMinute), "warn erp-limit", "another program"},
 		"an unknown code":        {refused(jushuitan.Unknown), "fail erp-other", "support"},
-		"no erp there":           {func(f *facts) { f.erp.dateErr = errors.New("refused") }, "fail erp-unreachable", "JST_BASE_URL"},
-		"an ended token":         {func(f *facts) { f.token.expires = f.now.Add(-time.Hour) }, "fail token-ended", "1 h 0 min"},
-		"a token that ends":      {func(f *facts) { f.token.expires = f.now.Add(48 * time.Hour) }, "warn token-ends", "2 d"},
-		"a sealed token":         {func(f *facts) { f.token = tokenFacts{sealed: true} }, "fail token-sealed", "JST_APP_SECRET"},
-		"no refresh token":       {func(f *facts) { f.reading.ERP.RefreshToken = secret.Text{} }, "warn token-unrefreshed", "JST_REFRESH_TOKEN"},
+		"no erp there": {func(f *facts) {
+			f.erp.dateErr, f.nats.holders = errors.New("refused"), map[string]control.Holder{}
+		}, "fail erp-unreachable", "JST_BASE_URL"},
+		"an ended token":    {func(f *facts) { f.token.expires = f.now.Add(-time.Hour) }, "fail token-ended", "1 h 0 min"},
+		"a token that ends": {func(f *facts) { f.token.expires = f.now.Add(48 * time.Hour) }, "warn token-ends", "2 d"},
+		"a sealed token":    {func(f *facts) { f.token = tokenFacts{sealed: true} }, "fail token-sealed", "JST_APP_SECRET"},
+		"no refresh token":  {func(f *facts) { f.reading.ERP.RefreshToken = secret.Text{} }, "warn token-unrefreshed", "JST_REFRESH_TOKEN"},
 		"no database": {func(f *facts) {
 			f.sink = sinkFacts{name: "postgres", err: &postgres.OpenError{Fault: "names a database that does not exist", Remedy: "create it"}}
 		}, "fail sink-postgres", "create it"},
@@ -270,6 +284,19 @@ func faults() map[string]fault {
 		"no folder":                 {func(f *facts) { f.sink = sinkFacts{name: "jsonl", err: errors.New("absent")} }, "fail sink-jsonl", "LOADER_JSONL_PATH"},
 		"a disk nearly full":        {func(f *facts) { f.disk.free = 1 << 30 }, "warn disk-low", "--data"},
 		"a full disk":               {func(f *facts) { f.disk.free = 1 << 20 }, "fail disk-low", "make room"},
+	}
+}
+
+// What was not seen is never called fine.
+func TestWhatWasNotSeenIsNotFine(t *testing.T) {
+	t.Parallel()
+	f := healthy()
+	f.nats = natsFacts{server: f.nats.server}
+	f.nats.note(&stream.PermissionError{Operation: "publish", Subject: "$JS.API.STREAM.INFO.JUSHUITAN"})
+	for _, one := range diagnose(f) {
+		if one.level == levelOK && slices.Contains([]string{"nats", "streams", "loaders", "sources", "no-sources", "audit", "jobs", "quota"}, one.code) {
+			t.Errorf("%s is said to be fine", one.code)
+		}
 	}
 }
 

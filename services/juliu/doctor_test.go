@@ -352,7 +352,7 @@ func TestTheCureOfAStreamThatIsNotAsProvisionedCures(t *testing.T) {
 		t.Fatalf("no command cures it:\n%s", out)
 	}
 	env := map[string]string{"NATS_URL": p.nats}
-	for _, setting := range strings.Fields(cure[1]) {
+	for setting := range strings.FieldsSeq(cure[1]) {
 		name, value, _ := strings.Cut(setting, "=")
 		env[name] = value
 	}

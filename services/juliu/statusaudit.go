@@ -125,21 +125,18 @@ func (a *auditLine) text(now time.Time, p painter) string {
 		text += p.paint(yellow, ", shop "+a.Shop+" alone")
 	}
 	text += ": " + a.result(p)
-	for i, left := range a.Left {
-		if i == shownLeft {
-			text += p.paint(red, fmt.Sprintf("; and %d more", len(a.Left)-i))
-			break
+	if len(a.Left) > 0 {
+		first, more := a.Left[0], ""
+		if n := len(a.Left) - 1; n > 0 {
+			more = fmt.Sprintf(" and %d more audits", n)
 		}
-		text += p.paint(red, fmt.Sprintf("; left of %s … %s: %s, see: juliu audit --job %s", day(left.From), day(left.To), gaps(left.Gaps), left.Job))
+		text += p.paint(red, fmt.Sprintf("; left of %s … %s: %s, see: juliu audit --job %s%s", day(first.From), day(first.To), gaps(first.Gaps), first.Job, more))
 	}
 	if a.Failed != nil {
 		text += p.paint(red, "; a later one failed: "+a.Failed.Problem)
 	}
 	return text
 }
-
-// shownLeft are as many earlier audits as fit on a line.
-const shownLeft = 1
 
 func (a *auditLine) result(p painter) string {
 	switch {

@@ -70,9 +70,6 @@ const (
 	commitDead = 2 * time.Hour
 )
 
-// cursorLate is how much older than the last commit the reading may be that moved the cursor: longer than any step but a deep one's.
-const cursorLate = 30 * time.Minute
-
 func (c checkpointLine) text(now time.Time, p painter) string {
 	if c.Cursor == nil {
 		return "nothing was read yet"
@@ -81,7 +78,7 @@ func (c checkpointLine) text(now time.Time, p painter) string {
 	if c.Committed != nil {
 		age := now.Sub(*c.Committed)
 		text += ", " + p.paint(alarm(age > commitDead, red)+alarm(age > commitLate && age <= commitDead, yellow), "committed "+past(now, *c.Committed))
-		if c.ReadAt != nil && c.Committed.Sub(*c.ReadAt) > cursorLate {
+		if c.Standing {
 			text += p.paint(red, ", the cursor stands since "+past(now, *c.ReadAt))
 		}
 	}

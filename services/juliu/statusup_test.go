@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ func TestJuliuUpIsShownWithItsQuota(t *testing.T) {
 		}
 		holder := awaitQuota(t, data, killed)
 		code, out, _ := command(t.Context(), t, nil, "juliu", "doctor", "--data", data, "--output", "json").run(t)
-		if code != 0 || !bytes.Contains([]byte(out), []byte(`"check":"quota","level":"ok"`)) {
+		if code != 0 || !strings.Contains(out, `"check":"quota","level":"ok"`) {
 			t.Errorf("exit code %d\n%s", code, out)
 		}
 		_ = up.cmd.Process.Kill()

@@ -10,6 +10,7 @@ import (
 
 	"juliu/pkg/control"
 	"juliu/pkg/stream"
+	juliuv1 "juliu/proto/juliu/v1"
 )
 
 // statusLine is what status prints with --output json.
@@ -58,6 +59,8 @@ type checkpointLine struct {
 	Mode   string `json:"mode"`
 	Filter string `json:"filter"`
 	Total  uint64 `json:"records"`
+	// Standing says that commits go on while the cursor does not.
+	Standing bool `json:"standing"`
 }
 
 // leaseLine is who reads a source: Since is when the holder began, Term how long the lease lasts without a word.
@@ -166,7 +169,7 @@ func sourceOf(s stream.SourceState, now look) sourceLine {
 		Source: s.Source, Resource: s.Resource,
 		Checkpoint: checkpointLine{
 			Cursor: timeOf(c.GetCursor()), Committed: timeOf(c.GetCommittedAt()), ReadAt: timeOf(c.GetReadAt()),
-			SweptAt: timeOf(c.GetSweptAt()), Start: timeOf(c.GetStart()), Mode: "window", Filter: c.GetFilter(), Total: c.GetTotal(),
+			SweptAt: timeOf(c.GetSweptAt()), Start: timeOf(c.GetStart()), Mode: "window", Filter: c.GetFilter(), Total: c.GetTotal(), Standing: standing(c),
 		},
 		Audit: lastAudit(now.jobs, s.Source),
 	}
@@ -189,6 +192,23 @@ func sourceOf(s stream.SourceState, now look) sourceLine {
 		}
 	}
 	return line
+}
+
+const (
+	// cursorLate is how much older than the last commit the reading may be that moved the cursor.
+	cursorLate = 30 * time.Minute
+	// cursorNear is how near to that reading the cursor is when it had caught up, EXTRACTOR_SETTLE and some more: on the way there the
+	// cursor moves while the reading, which may be of a whole day, is one.
+	cursorNear = 10 * time.Minute
+)
+
+// standing reports that sweeps or jobs commit while the live reading, which had caught up, does not go on.
+func standing(c *juliuv1.Checkpoint) bool {
+	if c.GetReadAt() == nil || c.GetCursor() == nil || c.GetCommittedAt() == nil {
+		return false
+	}
+	readAt := c.GetReadAt().AsTime()
+	return c.GetCommittedAt().AsTime().Sub(readAt) > cursorLate && readAt.Sub(c.GetCursor().AsTime()) < cursorNear
 }
 
 // ratesOf compares two looks by the server's clock. What is deleted for its age meanwhile was counted as stored and not as loaded, a few
