@@ -65,7 +65,7 @@ func aboutAudits(f facts) []finding {
 
 func (f *facts) aboutAudit(s stream.SourceState) []finding {
 	last := lastAudit(f.nats.jobs, s.Source)
-	if last == nil {
+	if last == nil || last.Job == "" {
 		return []finding{find(levelSkip, "audit-none", "source", s.Source)}
 	}
 	var found []finding

@@ -107,10 +107,10 @@ func TestAHealthySystemHasNoFinding(t *testing.T) {
 			f.nats.jobs = append(f.nats.jobs, control.Job{ID: "20261123-040000-abc", Kind: "audit", Source: "main", State: control.Done, Report: reportOf(f.now, gap)})
 		},
 		"a fast sink with much in hand": func(f *facts) {
-			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000, 100)
+			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 100)
 		},
 		"a backlog of minutes": func(f *facts) {
-			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000, 1000)
+			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000)
 			f.nats.consumer.Pending, f.nats.oldest, f.nats.snapshot.MaxAge = 9, f.now.Add(-10*time.Minute), time.Hour
 		},
 		"a day that takes long to read": func(f *facts) {
@@ -196,13 +196,13 @@ func faults() map[string]fault {
 		"records near their end": {func(f *facts) {
 			f.nats.consumer.Pending, f.nats.oldest, f.nats.snapshot.MaxAge = 9, f.now.Add(-600*time.Hour), 720*time.Hour
 		}, "fail expiring", "never gets"},
-		"a slow sink": {func(f *facts) { f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000, 10) }, "warn handling", "50 s"},
+		"a slow sink": {func(f *facts) { f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 10) }, "warn handling", "50 s"},
 		"a record that hangs": {func(f *facts) {
 			f.nats.consumer.AckPending, f.nats.consumer.Acked, f.nats.oldest = 1, f.now, f.now.Add(-2*time.Hour)
 			f.nats.before, f.nats.snapshot.AckPending = &stream.Snapshot{Records: 10}, 1
 		}, "warn hung-record", "2 h 0 min"},
 		"a backlog of hours": {func(f *facts) {
-			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000, 100)
+			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 100)
 			f.nats.oldest = f.now.Add(-5 * time.Hour)
 		}, "warn backlog", "200.0 are loaded"},
 		"an erp that only the extractor reaches": {func(f *facts) { f.erp.dateErr = errors.New("refused") }, "warn erp-unreachable-here", "erp-1/4711"},
@@ -300,9 +300,9 @@ func TestWhatWasNotSeenIsNotFine(t *testing.T) {
 	}
 }
 
-// twoSnapshots are half a second apart, with so many records in hand and so many loaded between them.
-func twoSnapshots(now time.Time, inHand, loaded uint64) (*stream.Snapshot, *stream.Snapshot) {
-	before := &stream.Snapshot{At: now.Add(-between), Records: 5000, ConsumerState: stream.ConsumerState{Pending: 2000, AckPending: inHand, Waiting: 1}}
+// twoSnapshots are half a second apart, with 1000 records in hand and so many loaded between them.
+func twoSnapshots(now time.Time, loaded uint64) (*stream.Snapshot, *stream.Snapshot) {
+	before := &stream.Snapshot{At: now.Add(-between), Records: 5000, ConsumerState: stream.ConsumerState{Pending: 2000, AckPending: 1000, Waiting: 1}}
 	after := *before
 	after.At, after.Pending = now, 2000-loaded
 	return before, &after

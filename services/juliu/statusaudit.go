@@ -13,11 +13,12 @@ import (
 
 // auditLine is what the audits of a source say: the result of the last one that ran to its end, and what it does not tell.
 type auditLine struct {
+	// Job is "" where none ran to its end.
 	Job string `json:"job"`
 	// From and To bound what was compared; they are equal when nothing had settled yet.
 	From  time.Time `json:"from,omitzero"`
 	To    time.Time `json:"to,omitzero"`
-	Ended time.Time `json:"ended"`
+	Ended time.Time `json:"ended,omitzero"`
 	// Shop is "" for all that the source reads.
 	Shop  string `json:"shop_id,omitempty"`
 	Exact bool   `json:"exact"`
@@ -50,7 +51,7 @@ type failedLine struct {
 	Problem string    `json:"problem"`
 }
 
-// lastAudit is what the audits of a source say; nil when none ran to its end. Jobs come newest first.
+// lastAudit is what the audits of a source say; nil when none ended. Jobs come newest first.
 func lastAudit(jobs []control.Job, source string) *auditLine {
 	var last *auditLine
 	var failed *failedLine
@@ -76,6 +77,9 @@ func lastAudit(jobs []control.Job, source string) *auditLine {
 		if line.Complete {
 			complete = append(complete, line)
 		}
+	}
+	if last == nil && failed != nil {
+		return &auditLine{Failed: failed}
 	}
 	return last
 }
@@ -115,6 +119,9 @@ const auditLate = 2 * 24 * time.Hour
 func (a *auditLine) text(now time.Time, p painter) string {
 	if a == nil {
 		return p.paint(yellow, "never audited")
+	}
+	if a.Job == "" {
+		return p.paint(red, "never audited, the last attempt failed: "+a.Failed.Problem)
 	}
 	ended := "audited " + past(now, a.Ended)
 	text := p.paint(alarm(now.Sub(a.Ended) > auditLate, yellow), ended)
