@@ -27,11 +27,11 @@ func aboutERP(f facts) []finding {
 		return unless(found, "erp")
 	}
 	refusal, ok := errors.AsType[*jushuitan.Error](e.err)
-	if !ok {
+	switch silent := !ok || refusal.Kind == jushuitan.Unreachable || refusal.Kind == jushuitan.Timeout; {
+	case silent && e.dateErr != nil:
+		return found // one cause, as was said
+	case !ok:
 		return append(found, find(levelFail, "erp-other", "cause", e.err.Error(), "remedy", remedyOf(jushuitan.Timeout)))
-	}
-	if refusal.Kind == jushuitan.Unreachable && e.dateErr != nil {
-		return found
 	}
 	l, code := levelFail, codeOf(refusal.Kind)
 	if code == "erp-limit" {

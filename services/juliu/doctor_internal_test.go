@@ -271,6 +271,12 @@ func faults() map[string]fault {
 		"no erp there": {func(f *facts) {
 			f.erp.dateErr, f.nats.holders = errors.New("refused"), map[string]control.Holder{}
 		}, "fail erp-unreachable", "JST_BASE_URL"},
+		"an erp that hangs": {func(f *facts) {
+			f.erp.dateErr, f.erp.skipped, f.erp.err, f.nats.holders = context.DeadlineExceeded, "", context.DeadlineExceeded, map[string]control.Holder{}
+		}, "fail erp-unreachable", "deadline"},
+		"an erp that hangs on calls alone": {func(f *facts) {
+			f.erp.skipped, f.erp.err = "", context.DeadlineExceeded
+		}, "fail erp-other", "deadline"},
 		"an ended token":    {func(f *facts) { f.token.expires = f.now.Add(-time.Hour) }, "fail token-ended", "1 h 0 min"},
 		"a token that ends": {func(f *facts) { f.token.expires = f.now.Add(48 * time.Hour) }, "warn token-ends", "2 d"},
 		"a sealed token":    {func(f *facts) { f.token = tokenFacts{sealed: true} }, "fail token-sealed", "JST_APP_SECRET"},

@@ -31,12 +31,12 @@ type auditLine struct {
 	Stored   int64 `json:"stored"`
 	// Unread says that its report cannot be read.
 	Unread bool `json:"unread,omitempty"`
-	// Left are earlier audits with gaps that no later one found closed, Failed is a later one that failed.
+	// Left are earlier audits with gaps of which no later one tells, Failed is a later one that failed.
 	Left   []leftLine  `json:"left,omitempty"`
 	Failed *failedLine `json:"failed,omitempty"`
 }
 
-// leftLine is an audit whose gaps are left.
+// leftLine is an audit with gaps of which no later one tells whether they are closed.
 type leftLine struct {
 	Job  string    `json:"job"`
 	From time.Time `json:"from"`
@@ -55,7 +55,7 @@ type failedLine struct {
 func lastAudit(jobs []control.Job, source string) *auditLine {
 	var last *auditLine
 	var failed *failedLine
-	var complete []auditLine
+	var later []auditLine
 	for _, job := range jobs {
 		if job.Kind != extractor.AuditKind || job.Source != source {
 			continue
@@ -71,12 +71,10 @@ func lastAudit(jobs []control.Job, source string) *auditLine {
 		case last == nil:
 			last = &line
 			last.Failed = failed
-		case line.Gaps > 0 && !closed(report, complete):
+		case line.Gaps > 0 && !told(report, later):
 			last.Left = append(last.Left, leftLine{Job: line.Job, From: line.From, To: line.To, Gaps: line.Gaps})
 		}
-		if line.Complete {
-			complete = append(complete, line)
-		}
+		later = append(later, line)
 	}
 	if last == nil && failed != nil {
 		return &auditLine{Failed: failed}
@@ -98,14 +96,14 @@ func auditOf(job control.Job) (auditLine, audit.Report) {
 	return line, report
 }
 
-// closed reports that later audits found every window complete in which an earlier one left a gap.
-func closed(earlier audit.Report, complete []auditLine) bool {
+// told reports that later audits compared every window again in which an earlier one left a gap.
+func told(earlier audit.Report, later []auditLine) bool {
 	for _, w := range earlier.Windows {
 		if w.Missing+w.Stale+w.Altered <= w.Repaired {
 			continue
 		}
-		if !slices.ContainsFunc(complete, func(later auditLine) bool {
-			return !later.From.After(w.Begin) && !later.To.Before(w.End) && (later.Shop == "" || later.Shop == earlier.Shop)
+		if !slices.ContainsFunc(later, func(l auditLine) bool {
+			return !l.From.After(w.Begin) && !l.To.Before(w.End) && (l.Shop == "" || l.Shop == earlier.Shop)
 		}) {
 			return false
 		}
