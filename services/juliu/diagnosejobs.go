@@ -1,6 +1,7 @@
 package juliu
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -70,15 +71,13 @@ func (f *facts) aboutAudit(s stream.SourceState) []finding {
 	}
 	var found []finding
 	since := f.now.Sub(last.Ended)
-	gap := func(id string, from, to time.Time, n int) {
-		found = append(found, find(levelFail, "audit-gaps", "source", s.Source, "gaps", strconv.Itoa(n), "id", id,
-			"from", from.Format(time.RFC3339), "to", to.Format(time.RFC3339)))
-	}
+	left := last.Left
 	if last.Gaps > 0 {
-		gap(last.Job, last.From, last.To, last.Gaps)
+		left = slices.Insert(left, 0, last.left())
 	}
-	for _, left := range last.Left {
-		gap(left.Job, left.From, left.To, left.Gaps)
+	for _, l := range left {
+		found = append(found, find(levelFail, "audit-gaps", "source", s.Source, "gaps", strconv.Itoa(l.Gaps), "id", l.Job,
+			"from", l.From.Format(time.RFC3339), "to", l.To.Format(time.RFC3339), "repair", l.repair()))
 	}
 	if failed := last.Failed; failed != nil && f.now.Sub(failed.Ended) >= jobRecent { // else it is told among the jobs
 		found = append(found, find(levelWarn, "job-failed", "id", failed.Job, "kind", extractor.AuditKind, "problem", failed.Problem))
@@ -91,4 +90,16 @@ func (f *facts) aboutAudit(s stream.SourceState) []finding {
 		return append(found, find(levelSkip, "audit-empty", "source", s.Source, "id", last.Job))
 	}
 	return unless(found, "audit", "source", s.Source, "since", spell(since), "from", day(last.From), "to", day(last.To))
+}
+
+// repair are the flags that repair what an audit left, looking as it did.
+func (l leftLine) repair() string {
+	flags := "--repair"
+	if l.Exact {
+		flags += " --exact"
+	}
+	if l.Shop != "" {
+		flags += " --shop " + l.Shop
+	}
+	return flags
 }

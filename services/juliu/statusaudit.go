@@ -38,10 +38,12 @@ type auditLine struct {
 
 // leftLine is an audit with gaps of which no later one tells whether they are closed.
 type leftLine struct {
-	Job  string    `json:"job"`
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
-	Gaps int       `json:"gaps"`
+	Job   string    `json:"job"`
+	From  time.Time `json:"from"`
+	To    time.Time `json:"to"`
+	Shop  string    `json:"shop_id,omitempty"`
+	Exact bool      `json:"exact"`
+	Gaps  int       `json:"gaps"`
 }
 
 // failedLine is a job that failed.
@@ -72,7 +74,7 @@ func lastAudit(jobs []control.Job, source string) *auditLine {
 			last = &line
 			last.Failed = failed
 		case line.Gaps > 0 && !told(report, later):
-			last.Left = append(last.Left, leftLine{Job: line.Job, From: line.From, To: line.To, Gaps: line.Gaps})
+			last.Left = append(last.Left, line.left())
 		}
 		later = append(later, line)
 	}
@@ -80,6 +82,10 @@ func lastAudit(jobs []control.Job, source string) *auditLine {
 		return &auditLine{Failed: failed}
 	}
 	return last
+}
+
+func (a *auditLine) left() leftLine {
+	return leftLine{Job: a.Job, From: a.From, To: a.To, Shop: a.Shop, Exact: a.Exact, Gaps: a.Gaps}
 }
 
 // auditOf is the result of one audit.
@@ -96,14 +102,14 @@ func auditOf(job control.Job) (auditLine, audit.Report) {
 	return line, report
 }
 
-// told reports that later audits compared every window again in which an earlier one left a gap.
+// told reports that later audits compared every window again in which an earlier one left a gap, and as closely.
 func told(earlier audit.Report, later []auditLine) bool {
 	for _, w := range earlier.Windows {
 		if w.Missing+w.Stale+w.Altered <= w.Repaired {
 			continue
 		}
 		if !slices.ContainsFunc(later, func(l auditLine) bool {
-			return !l.From.After(w.Begin) && !l.To.Before(w.End) && (l.Shop == "" || l.Shop == earlier.Shop)
+			return !l.From.After(w.Begin) && !l.To.Before(w.End) && (l.Shop == "" || l.Shop == earlier.Shop) && (l.Exact || !earlier.Exact)
 		}) {
 			return false
 		}

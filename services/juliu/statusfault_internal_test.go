@@ -125,6 +125,11 @@ func TestGapsAreLeftUntilAnAuditLooksThereAgain(t *testing.T) {
 			t.Errorf("%s: %+v, want %d left", name, last, c.left)
 		}
 	}
+	exact := reportOf(now, func(r *audit.Report) { gap(r); r.Exact, r.Shop = true, "7" })
+	counted := lastAudit([]control.Job{job(reportOf(now, complete)), job(exact)}, "main")
+	if len(counted.Left) != 1 || counted.Left[0].repair() != "--repair --exact --shop 7" {
+		t.Errorf("a count does not tell what a reading of all rows found: %+v", counted)
+	}
 	if last := lastAudit([]control.Job{job(reportOf(now, gap))}, "other"); last != nil {
 		t.Errorf("another source's audit: %+v", last)
 	}
