@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,24 @@ func (b *bucket) read(ctx context.Context, key string) (entry, error) {
 		return err //nolint:wrapcheck // Call says what it was
 	})
 	return found, err
+}
+
+// keys are the names that the bucket holds, deleted ones among them, in their order.
+func (b *bucket) keys(ctx context.Context) ([]string, error) {
+	var keys []string
+	requests := []string{apiPrefix + "STREAM.INFO." + streamName(b.name)}
+	err := b.conn.Call(ctx, "list "+b.name, requests, func(ctx context.Context) error {
+		info, err := b.stream.Info(ctx, jetstream.WithSubjectFilter(subjectPrefix(b.name)+">"))
+		if err != nil {
+			return err //nolint:wrapcheck // Call says what it was
+		}
+		for subject := range info.State.Subjects {
+			keys = append(keys, strings.TrimPrefix(subject, subjectPrefix(b.name)))
+		}
+		return nil
+	})
+	slices.Sort(keys)
+	return keys, err
 }
 
 // write stores a value over a revision, 0 being none, and returns the new revision; errMismatch when the key has another one. After any

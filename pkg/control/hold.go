@@ -20,10 +20,10 @@ type hold struct {
 	log    logrus.FieldLogger
 	key    string
 	holder Holder
+	quota  func() Quota
 	ttl    time.Duration
 
-	mark  string // leaseRecord.Hold
-	value []byte // the record
+	mark string // leaseRecord.Hold
 
 	revision uint64 // of our record, 0 when we have none
 	unclear  bool   // the last answer was lost: our record may have another revision
@@ -31,18 +31,25 @@ type hold struct {
 	guard *time.Timer // ends the work when the lease is ours no longer
 }
 
-func newHold(b *bucket, name string, holder Holder, log logrus.FieldLogger) *hold {
-	return &hold{bucket: b, log: log, key: stream.Escape(name), holder: holder, ttl: b.ttl()}
+func newHold(l *Leases, name string, holder Holder, log logrus.FieldLogger) *hold {
+	return &hold{bucket: l.bucket, log: log, key: stream.Escape(name), holder: holder, quota: l.quota, ttl: l.bucket.ttl()}
 }
 
-// sign makes a record with a new mark, so that one mark is one hold, which never begins again after another's.
-func (h *hold) sign() error {
-	h.mark = rand.Text()
-	var err error
-	if h.value, err = json.Marshal(leaseRecord{Holder: h.holder, Hold: h.mark}); err != nil {
-		return fmt.Errorf("encode the lease %s: %w", h.key, err)
+// record is what is stored now. A new hold has a new mark, so that one mark is one hold, which never begins again after another's.
+func (h *hold) record() ([]byte, error) {
+	if h.revision == 0 {
+		h.mark = rand.Text()
 	}
-	return nil
+	r := leaseRecord{Holder: h.holder, Hold: h.mark}
+	if h.quota != nil {
+		quota := h.quota()
+		r.Quota = &quota
+	}
+	value, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode the lease %s: %w", h.key, err)
+	}
+	return value, nil
 }
 
 // A renewal every quarter of the TTL, and after one that failed soon again. A standby asks every sixth: each second with LeaseTTL.
@@ -124,12 +131,11 @@ func (h *hold) beat(ctx context.Context) error {
 			return errMismatch // gone: to take it again would be another hold
 		}
 	}
-	if h.revision == 0 {
-		if err := h.sign(); err != nil {
-			return err
-		}
+	value, err := h.record()
+	if err != nil {
+		return err
 	}
-	revision, err := h.bucket.write(ctx, h.key, h.value, h.revision)
+	revision, err := h.bucket.write(ctx, h.key, value, h.revision)
 	switch {
 	case err == nil:
 		h.revision = revision
@@ -175,6 +181,15 @@ func (h *hold) keep(ctx context.Context, lose context.CancelCauseFunc) {
 			h.log.WithError(err).Warn("cannot renew the lease; trying again while there is time")
 		}
 		wait, failing = h.retryEvery(), true
+	}
+}
+
+// show renews our record until ctx ends. What a process that crashed left behind ends with the TTL; until then ours waits.
+func (h *hold) show(ctx context.Context) {
+	for wait := time.Duration(0); pause(ctx, wait); wait = h.renewEvery() {
+		if err := h.beat(ctx); err != nil && ctx.Err() == nil {
+			h.log.WithError(err).Debug("the holder is not shown")
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func testLeases(tb testing.TB) *Leases {
 func TestAStandbyThatAdoptedInVainAsksAnew(t *testing.T) {
 	t.Parallel()
 	leases := testLeases(t)
-	h := newHold(leases.bucket, "main", Holder{}, leases.log)
+	h := newHold(leases, "main", Holder{}, leases.log)
 	h.revision = 4711
 	if err := h.beat(t.Context()); !errors.Is(err, errMismatch) {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestAMarkIsOneHold(t *testing.T) {
 	leases := testLeases(t)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	h := newHold(leases.bucket, "main", Holder{}, leases.log)
+	h := newHold(leases, "main", Holder{}, leases.log)
 	if err := h.beat(ended); err == nil || !h.unclear {
 		t.Fatal(err)
 	}

@@ -20,12 +20,27 @@ type Holder struct {
 	Name string `json:"name"`
 	// Since is when the process began, or what else the holder finds worth telling.
 	Since time.Time `json:"since,omitzero"`
+	// Quota is what the holder told with its last renewal, so it is no older than the bucket's TTL; nil when it tells none. Hold and Show
+	// set it.
+	Quota *Quota `json:"quota,omitempty"`
+}
+
+// Quota is how much of the ERP's quota a holder uses.
+type Quota struct {
+	// Used is how many calls were sent within the last minute.
+	Used int `json:"used"`
+	// Allowed is how many calls a minute the ERP takes: Configured, or less since it refused calls.
+	Allowed    int `json:"allowed"`
+	Configured int `json:"configured"`
+	// Refused counts the calls that the ERP refused for rate since the process began.
+	Refused uint64 `json:"refused"`
 }
 
 // Leases are the leases of one cluster. They are safe for concurrent use.
 type Leases struct {
 	bucket *bucket
 	log    logrus.FieldLogger
+	quota  func() Quota // nil tells none
 }
 
 // OpenLeases binds to the bucket, whose own TTL is the lease's. Errors: *stream.TopologyError when the bucket is missing or forgets
@@ -41,6 +56,11 @@ func OpenLeases(ctx context.Context, conn *stream.Conn, log logrus.FieldLogger) 
 	return &Leases{bucket: b, log: log}, nil
 }
 
+// WithQuota are the same leases, whose holders from here tell their quota whenever they take or renew one.
+func (l *Leases) WithQuota(quota func() Quota) *Leases {
+	return &Leases{bucket: l.bucket, log: l.log, quota: quota}
+}
+
 // Hold waits until the lease of a name is ours, then runs fn, and gives the lease back when fn returns, so that a standby follows within
 // about a second. The context of fn ends with the cause ErrLeaseLost when the server gave the lease away, or when it was not renewed in
 // time by our own clock, which is before the server can give it away.
@@ -53,7 +73,7 @@ func OpenLeases(ctx context.Context, conn *stream.Conn, log logrus.FieldLogger) 
 // through outages of NATS, until ctx ends, and returns *stream.PermissionError, *stream.TopologyError and *stream.ConnectError at once.
 func (l *Leases) Hold(ctx context.Context, name string, holder Holder, fn func(ctx context.Context) error) error {
 	log := l.log.WithField(logging.Source, name)
-	h := newHold(l.bucket, name, holder, log)
+	h := newHold(l, name, holder, log)
 	held, lose, err := h.take(ctx)
 	if err != nil {
 		h.release(ctx)
@@ -76,6 +96,20 @@ func (l *Leases) Hold(ctx context.Context, name string, holder Holder, fn func(c
 	return err
 }
 
+// Show runs fn, and meanwhile shows the holder to whoever looks, for a process beside which there can be no other. It waits for nobody, and
+// neither another's record nor trouble with NATS ends fn. It returns the error of fn.
+func (l *Leases) Show(ctx context.Context, name string, holder Holder, fn func(ctx context.Context) error) error {
+	h := newHold(l, name, holder, l.log.WithField(logging.Source, name))
+	showing, stop := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() { h.show(showing) })
+	err := fn(ctx)
+	stop()
+	group.Wait()
+	h.release(ctx)
+	return err
+}
+
 // Current is who holds the lease of a name now, for people to read; false when nobody does.
 func (l *Leases) Current(ctx context.Context, name string) (Holder, bool, error) {
 	found, err := l.bucket.read(ctx, stream.Escape(name))
@@ -87,6 +121,29 @@ func (l *Leases) Current(ctx context.Context, name string) (Holder, bool, error)
 		return Holder{}, false, fmt.Errorf("read the lease of %s: %w", name, err)
 	}
 	return r.Holder, true, nil
+}
+
+// All are the holders of all leases by name, for people to read.
+func (l *Leases) All(ctx context.Context) (map[string]Holder, error) {
+	keys, err := l.bucket.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]Holder{}
+	for _, key := range keys {
+		name, err := stream.Unescape(key)
+		if err != nil {
+			continue // not a lease of ours
+		}
+		holder, held, err := l.Current(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if held {
+			all[name] = holder
+		}
+	}
+	return all, nil
 }
 
 // leaseRecord is the stored form of a lease.

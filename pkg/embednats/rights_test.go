@@ -268,12 +268,12 @@ func snapshot(ctx context.Context, conn *stream.Conn) error {
 func survey(ctx context.Context, conn *stream.Conn) error {
 	_, accountErr := stream.DescribeAccount(ctx, conn)
 	_, streamErr := stream.DescribeStream(ctx, conn, stream.DeadLetterStream)
-	_, consumerErr := stream.DescribeConsumer(ctx, conn)
+	_, shopsErr := stream.Shops(ctx, conn)
 	sources, err := stream.Sources(ctx, conn)
 	if err == nil && (len(sources) != 1 || sources[0].Sequence == 0) {
 		err = fmt.Errorf("the sources are %+v", sources)
 	}
-	return errors.Join(accountErr, streamErr, consumerErr, err, stream.Check(ctx, conn))
+	return errors.Join(accountErr, streamErr, shopsErr, err, stream.Check(ctx, conn))
 }
 
 func readAll(ctx context.Context, conn *stream.Conn) error {

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -10,6 +11,9 @@ import (
 // Snapshot is how the streams and the loaders stand at one moment, for status lines and metrics. Take one every few seconds, not for
 // every record.
 type Snapshot struct {
+	// ConsumerState is the loaders': Pending and AckPending together are the lag.
+	ConsumerState
+
 	// Records is how many records are stored, Bytes how many bytes they take on disk, with checkpoints and requeued copies.
 	Records, Bytes uint64
 	// At is the server's clock when it answered.
@@ -20,14 +24,8 @@ type Snapshot struct {
 	// FirstSequence and LastSequence, and their times, are the oldest and the newest message.
 	FirstSequence, LastSequence uint64
 	FirstTime, LastTime         time.Time
-	// Pending is how many records no loader has been given yet, AckPending how many are being loaded: their sum is the lag.
-	Pending, AckPending uint64
 	// AckFloor is the sequence up to which everything is loaded or dead-lettered.
 	AckFloor uint64
-	// Redelivered is how many of AckPending were given more than once.
-	Redelivered uint64
-	// Waiting is how many requests for records stand open: a loader that has nothing to do keeps one.
-	Waiting uint64
 	// DeadLetters is how many dead letters are kept.
 	DeadLetters uint64
 }
@@ -59,6 +57,7 @@ func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
 	}
 	have, loader := s.CachedInfo(), k.CachedInfo()
 	return Snapshot{
+		ConsumerState: consumerState(loader),
 		Records:       have.State.Msgs - min(checkpoints+requeued, have.State.Msgs),
 		Bytes:         have.State.Bytes,
 		At:            loader.TimeStamp,
@@ -68,13 +67,31 @@ func TakeSnapshot(ctx context.Context, c *Conn) (Snapshot, error) {
 		LastSequence:  have.State.LastSeq,
 		FirstTime:     have.State.FirstTime,
 		LastTime:      have.State.LastTime,
-		Pending:       loader.NumPending,
-		AckPending:    uint64(max(loader.NumAckPending, 0)),
 		AckFloor:      loader.AckFloor.Stream,
-		Redelivered:   uint64(max(loader.NumRedelivered, 0)),
-		Waiting:       uint64(max(loader.NumWaiting, 0)),
 		DeadLetters:   dead.CachedInfo().State.Msgs,
 	}, nil
+}
+
+// OldestWaiting is when the oldest record was stored that is not loaded yet; zero when all are. Errors: *TopologyError when the stream is
+// missing, *PermissionError.
+func OldestWaiting(ctx context.Context, c *Conn, s Snapshot) (time.Time, error) {
+	if s.Lag() == 0 {
+		return time.Time{}, nil
+	}
+	on, err := c.stream(ctx, Stream)
+	if err != nil {
+		return time.Time{}, err
+	}
+	ctx, done := c.calls.ask(ctx, apiPrefix+"STREAM.MSG.GET."+Stream)
+	defer done()
+	m, err := on.GetMsg(ctx, s.AckFloor+1, jetstream.WithGetMsgSubject(recordPrefix+">"))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return time.Time{}, nil // loaded, or too old to be kept, meanwhile
+	}
+	if err != nil {
+		return time.Time{}, c.explain(ctx, "read the oldest record that waits", err)
+	}
+	return m.Time.UTC(), nil
 }
 
 // count is how many of the stream's messages are on subjects of which there are few: a checkpoint for each resource and source, or the

@@ -79,6 +79,32 @@ func (l leader) source(ctx context.Context, subject string) (SourceState, error)
 	return state, nil
 }
 
+// Shops are the shops of which the stream has records, by source, in the order of their ids. Errors: *TopologyError when the stream is
+// missing, *PermissionError.
+func Shops(ctx context.Context, c *Conn) (map[string][]string, error) {
+	s, err := c.stream(ctx, Stream)
+	if err != nil {
+		return nil, err
+	}
+	subjects, err := c.subjects(ctx, s, recordPrefix+">")
+	if err != nil {
+		return nil, err
+	}
+	shops := map[string][]string{}
+	for _, subject := range slices.Sorted(maps.Keys(subjects)) {
+		tokens := strings.Split(strings.TrimPrefix(subject, recordPrefix), ".")
+		if len(tokens) < 3 {
+			continue
+		}
+		source, sourceErr := Unescape(tokens[1])
+		shop, shopErr := Unescape(tokens[2])
+		if sourceErr == nil && shopErr == nil && !slices.Contains(shops[source], shop) {
+			shops[source] = append(shops[source], shop)
+		}
+	}
+	return shops, nil
+}
+
 // modifiedOf is when a record was changed, as its header says; zero when it does not.
 func modifiedOf(h nats.Header) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, h.Get(HeaderModified))

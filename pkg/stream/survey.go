@@ -103,22 +103,16 @@ type ConsumerState struct {
 	// given more than once.
 	Pending, AckPending, Redelivered uint64
 	// Waiting is how many requests for records stand open: a loader that has nothing to do keeps one.
-	Waiting int
+	Waiting uint64
 	// Acked and Delivered are when a loader last finished a record and was last given one; zero before the first.
 	Acked, Delivered time.Time
 }
 
-// DescribeConsumer asks the server about LiveConsumer. Errors: *TopologyError when it is missing, *PermissionError.
-func DescribeConsumer(ctx context.Context, c *Conn) (ConsumerState, error) {
-	k, err := c.consumer(ctx, LiveConsumer)
-	if err != nil {
-		return ConsumerState{}, err
-	}
-	info := k.CachedInfo()
+func consumerState(info *jetstream.ConsumerInfo) ConsumerState {
 	state := ConsumerState{
 		AckWait: info.Config.AckWait, MaxAckPending: info.Config.MaxAckPending, Paused: info.Paused,
 		Pending: info.NumPending, AckPending: uint64(max(info.NumAckPending, 0)), Redelivered: uint64(max(info.NumRedelivered, 0)),
-		Waiting: info.NumWaiting,
+		Waiting: uint64(max(info.NumWaiting, 0)),
 	}
 	if t := info.AckFloor.Last; t != nil {
 		state.Acked = *t
@@ -126,7 +120,7 @@ func DescribeConsumer(ctx context.Context, c *Conn) (ConsumerState, error) {
 	if t := info.Delivered.Last; t != nil {
 		state.Delivered = *t
 	}
-	return state, nil
+	return state
 }
 
 // Provisioned is the loaders' durable as Provision sets it up: AckWait and MaxAckPending.

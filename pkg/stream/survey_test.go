@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,11 +51,6 @@ func TestWhatAServerTellsOfItself(t *testing.T) {
 		time.Since(condition.At).Abs() > time.Minute {
 		t.Errorf("stream %+v, %v", condition, err)
 	}
-	want := stream.Provisioned()
-	consumer, err := stream.DescribeConsumer(t.Context(), conn)
-	if err != nil || consumer.Pending != 5 || consumer.Waiting != 0 || consumer.AckWait != want.AckWait || consumer.MaxAckPending != want.MaxAckPending || !consumer.Acked.IsZero() {
-		t.Errorf("consumer %+v, %v", consumer, err)
-	}
 	if _, err := stream.DescribeStream(t.Context(), conn, "NOWHERE"); !isTopology(err) {
 		t.Errorf("a stream that is missing: %v", err)
 	}
@@ -63,4 +59,45 @@ func TestWhatAServerTellsOfItself(t *testing.T) {
 func isTopology(err error) bool {
 	_, ok := errors.AsType[*stream.TopologyError](err)
 	return ok
+}
+
+func TestASnapshotTellsWhatTheLoadersHave(t *testing.T) {
+	t.Parallel()
+	_, conn := setup(t)
+	if s := lag(t, conn); s.Lag() != 0 || s.AckWait != stream.Provisioned().AckWait || s.MaxAckPending != stream.Provisioned().MaxAckPending || !s.Acked.IsZero() {
+		t.Errorf("nothing was stored: %+v", s)
+	}
+	began := time.Now().Add(-time.Minute)
+	commit(t.Context(), t, openJournal(t, conn), orders(0, 5, 1000))
+	s := lag(t, conn)
+	if s.Pending != 5 || s.AckPending != 0 || s.Waiting != 0 {
+		t.Errorf("snapshot %+v", s)
+	}
+	// A checkpoint of long ago before the records is none of them.
+	if oldest, err := stream.OldestWaiting(t.Context(), conn, s); err != nil || oldest.Before(began) || oldest.After(time.Now().Add(time.Minute)) {
+		t.Errorf("the oldest was stored at %v, %v", oldest, err)
+	}
+	s.AckFloor = s.LastSequence
+	if oldest, err := stream.OldestWaiting(t.Context(), conn, s); err != nil || !oldest.IsZero() {
+		t.Errorf("all were loaded meanwhile: %v, %v", oldest, err)
+	}
+	if oldest, err := stream.OldestWaiting(t.Context(), conn, stream.Snapshot{}); err != nil || !oldest.IsZero() {
+		t.Errorf("nothing waits: %v, %v", oldest, err)
+	}
+}
+
+func TestTheShopsOfASource(t *testing.T) {
+	t.Parallel()
+	_, conn := setup(t)
+	if shops, err := stream.Shops(t.Context(), conn); err != nil || len(shops) != 0 {
+		t.Errorf("an empty stream has %v, %v", shops, err)
+	}
+	rows := orders(0, 40, 10)
+	for i := range rows {
+		rows[i].Shop = []string{"7", "0"}[i%2]
+	}
+	commit(t.Context(), t, openJournal(t, conn), rows)
+	if shops, err := stream.Shops(t.Context(), conn); err != nil || len(shops) != 1 || !slices.Equal(shops[source], []string{"0", "7"}) {
+		t.Errorf("the shops are %v, %v", shops, err)
+	}
 }

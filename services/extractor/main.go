@@ -86,7 +86,7 @@ func build(
 		return nil, err
 	}
 	return New(Deps{
-		ERP: client, Stream: conn, Leases: leases, Jobs: jobs, Tokens: tokens, Log: log, Registerer: registry, Now: now,
+		ERP: client, Stream: conn, Leases: leases.WithQuota(QuotaOf(client)), Jobs: jobs, Tokens: tokens, Log: log, Registerer: registry, Now: now,
 		Holder: control.Holder{Name: process.Name(), Since: now()},
 	}, cfg)
 }

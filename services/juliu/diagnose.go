@@ -26,6 +26,8 @@ type finding struct {
 	level level
 	// values take the places of {name} in the words.
 	values map[string]string
+	// up says that a juliu up runs, whose cures may be others.
+	up bool
 }
 
 // find makes a finding of a code and pairs of names and values.
@@ -41,9 +43,15 @@ func find(l level, code string, pairs ...string) finding {
 func diagnose(f facts) []finding {
 	var all []finding
 	for _, area := range []func(facts) []finding{
-		aboutSettings, aboutServer, aboutStreams, aboutLoaders, aboutSources, aboutJobs, aboutClock, aboutERP, aboutToken, aboutSink, aboutDisk,
+		aboutSettings, aboutServer, aboutStreams, aboutLoaders, aboutSources, aboutShops, aboutAudits, aboutJobs, aboutClock, aboutERP, aboutQuota,
+		aboutToken, aboutSink, aboutDisk,
 	} {
 		all = append(all, area(f)...)
+	}
+	for i := range all {
+		all[i].up = f.up
+		settings := f.settings(all[i].code)
+		all[i].values["provision"], all[i].values["again"] = settings+"juliu provision", settings+"juliu up"
 	}
 	return all
 }
@@ -194,60 +202,36 @@ func unique(texts []string) []string {
 	return once
 }
 
-// loaderHolds is the most records that one loader has in hand.
-const loaderHolds = 1024
-
-func aboutLoaders(f facts) []finding {
-	k := f.nats.consumer
-	if k == nil {
-		return nil // what is wrong was said above
+// settings are what provision must be told, so that it cures a finding and leaves the limits otherwise as they are: what the environment
+// asks for, else what the stream has. It sets what is not named to its default.
+func (f *facts) settings(code string) string {
+	replicas, maxAge, maxBytes := 1, time.Duration(0), int64(0)
+	for _, s := range f.nats.streams {
+		if s.Name == stream.Stream {
+			replicas, maxAge, maxBytes = s.Replicas, s.MaxAge, int64(s.MaxBytes) //nolint:gosec // the server's own is an int64
+		}
 	}
-	var found []finding
-	want := stream.Provisioned()
-	if k.AckWait != want.AckWait || k.MaxAckPending != want.MaxAckPending {
-		found = append(found, find(levelWarn, "consumer", "have", consumerText(*k), "want", consumerText(want)))
+	if f.asked.replicas != nil {
+		replicas = *f.asked.replicas
 	}
-	if limit := k.MaxAckPending; limit > 0 && (k.AckPending >= uint64(limit) || k.Waiting > max(limit/loaderHolds, 1)) {
-		found = append(found, find(levelWarn, "pending-limit", "pending", strconv.FormatUint(k.AckPending, 10), "limit", strconv.Itoa(limit),
-			"waiting", strconv.Itoa(k.Waiting)))
+	if f.asked.maxAge != nil {
+		maxAge = *f.asked.maxAge
 	}
-	backlog := strconv.FormatUint(k.Pending+k.AckPending, 10)
-	switch {
-	case k.Paused: // not as provisioned, as was said
-	case k.Pending > 0 && k.Waiting == 0 && k.AckPending == 0 && f.nats.stillAlone():
-		found = append(found, find(levelFail, "no-loader", "backlog", backlog))
-	case k.AckPending > 0 && stands(f.now, *k):
-		found = append(found, find(levelFail, "stuck-loader", "backlog", backlog, "since", sinceText(f.now, k.Acked)))
+	if f.asked.maxBytes != nil {
+		maxBytes = *f.asked.maxBytes
 	}
-	if k.Redelivered > 0 {
-		found = append(found, find(levelWarn, "redelivered", "count", strconv.FormatUint(k.Redelivered, 10)))
+	if code == "one-copy" {
+		replicas = 3
 	}
-	if s := f.nats.snapshot; s != nil && s.DeadLetters > 0 {
-		found = append(found, find(levelWarn, "dead-letters", "count", strconv.FormatUint(s.DeadLetters, 10)))
+	text := ""
+	if replicas > 1 {
+		text += "STREAM_REPLICAS=" + strconv.Itoa(replicas) + " "
 	}
-	return unless(found, "loaders", "backlog", backlog)
-}
-
-// stands reports that nothing was acknowledged for long although it was delivered long ago, or more than once.
-func stands(now time.Time, k stream.ConsumerState) bool {
-	long := 2 * k.AckWait
-	return now.Sub(k.Acked) > long && (now.Sub(k.Delivered) > long || k.Redelivered > 0)
-}
-
-// stillAlone reports that the second look, too, found records that nobody asks for: between two pulls of a loader it may seem so.
-func (n *natsFacts) stillAlone() bool {
-	s := n.snapshot
-	return s == nil || s.Pending > 0 && s.Waiting == 0 && s.AckPending == 0
-}
-
-func consumerText(k stream.ConsumerState) string {
-	return fmt.Sprintf("ack_wait %v, max_ack_pending %d", k.AckWait, k.MaxAckPending)
-}
-
-// sinceText is how long ago something was, "ever" when it never was.
-func sinceText(now, then time.Time) string {
-	if then.IsZero() {
-		return "ever"
+	if maxAge > 0 {
+		text += "STREAM_MAX_AGE=" + maxAge.String() + " "
 	}
-	return spell(now.Sub(then))
+	if maxBytes > 0 {
+		text += "STREAM_MAX_BYTES=" + strconv.FormatInt(maxBytes, 10) + " "
+	}
+	return text
 }

@@ -2,6 +2,9 @@ package juliu
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"juliu/pkg/jushuitan"
@@ -11,7 +14,10 @@ import (
 func aboutERP(f facts) []finding {
 	e := f.erp
 	var found []finding
-	if e.dateErr != nil {
+	if holder, reads := f.reader(); reads && e.dateErr != nil {
+		found = append(found, find(levelWarn, "erp-unreachable-here", "address", e.address, "cause", e.dateErr.Error(), "holder", holder,
+			"remedy", remedyOf(jushuitan.Unreachable)))
+	} else if e.dateErr != nil {
 		found = append(found, find(levelFail, "erp-unreachable", "address", e.address, "cause", e.dateErr.Error(), "remedy", remedyOf(jushuitan.Unreachable)))
 	}
 	switch {
@@ -21,17 +27,28 @@ func aboutERP(f facts) []finding {
 		return unless(found, "erp")
 	}
 	refusal, ok := errors.AsType[*jushuitan.Error](e.err)
-	if !ok {
+	switch silent := !ok || refusal.Kind == jushuitan.Unreachable || refusal.Kind == jushuitan.Timeout; {
+	case silent && e.dateErr != nil:
+		return found // one cause, as was said
+	case !ok:
 		return append(found, find(levelFail, "erp-other", "cause", e.err.Error(), "remedy", remedyOf(jushuitan.Timeout)))
-	}
-	if refusal.Kind == jushuitan.Unreachable && e.dateErr != nil {
-		return found
 	}
 	l, code := levelFail, codeOf(refusal.Kind)
 	if code == "erp-limit" {
 		l = levelWarn
 	}
 	return append(found, find(l, code, "cause", refusal.Error(), "remedy", refusal.Remedy(), "ip", refusal.IP, "address", e.address))
+}
+
+// reader is who holds the source of this environment, and whether its commits are fresh.
+func (f *facts) reader() (string, bool) {
+	for _, s := range f.nats.sources {
+		holder, held := f.nats.holders[s.Source]
+		if held && s.Source == f.reading.Source {
+			return holder.Name, f.now.Sub(s.Checkpoint.GetCommittedAt().AsTime()) <= f.stale()
+		}
+	}
+	return "", false
 }
 
 // remedyOf is what to do about a kind of failure that no answer tells more about.
@@ -48,6 +65,30 @@ func codeOf(kind jushuitan.Kind) string {
 		return "erp-other"
 	}
 	return code
+}
+
+// aboutQuota is about what those who call the ERP tell with their leases.
+func aboutQuota(f facts) []finding {
+	var found []finding
+	for _, source := range slices.Sorted(maps.Keys(f.nats.holders)) {
+		q := f.nats.holders[source].Quota
+		if q == nil {
+			continue
+		}
+		pairs := []string{
+			"source", source, "used", strconv.Itoa(q.Used), "allowed", strconv.Itoa(q.Allowed), "configured", strconv.Itoa(q.Configured),
+			"refused", strconv.FormatUint(q.Refused, 10),
+		}
+		if q.Allowed < q.Configured {
+			found = append(found, find(levelWarn, "quota-lowered", pairs...))
+		} else {
+			found = append(found, find(levelOK, "quota", pairs...))
+		}
+	}
+	if len(found) == 0 {
+		return []finding{find(levelSkip, "quota-unseen")}
+	}
+	return found
 }
 
 // tokenLead is how long before its end a token should have been refreshed: the extractor begins six days before, or when a third of its

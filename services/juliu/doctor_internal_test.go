@@ -2,9 +2,7 @@ package juliu
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"os"
 	"regexp"
@@ -13,14 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"juliu/pkg/control"
 	"juliu/pkg/jushuitan"
 	"juliu/pkg/secret"
-	"juliu/pkg/setting"
-	"juliu/pkg/sink/postgres"
 	"juliu/pkg/stream"
 	juliuv1 "juliu/proto/juliu/v1"
 	"juliu/services/extractor"
@@ -45,14 +40,21 @@ func healthy() facts {
 			streams: []stream.Condition{condition(stream.Stream), condition(stream.DeadLetterStream)}, consumer: &consumer,
 			snapshot: &stream.Snapshot{Records: 10},
 			sources: []stream.SourceState{{Source: "main", Resource: "sales-out", Checkpoint: &juliuv1.Checkpoint{
-				Cursor: timestamppb.New(now.Add(-33 * time.Second)), CommittedAt: timestamppb.New(now.Add(-3 * time.Second)),
+				Cursor: timestamppb.New(now.Add(-33 * time.Second)), CommittedAt: timestamppb.New(now.Add(-3 * time.Second)), ReadAt: timestamppb.New(now.Add(-3 * time.Second)),
 				SweptAt: timestamppb.New(now.Add(-time.Hour)), Filter: "status=all",
 			}}},
-			holders: map[string]control.Holder{"main": {Name: "erp-1/4711"}}, ahead: &little,
+			holders: map[string]control.Holder{
+				"main": {Name: "erp-1/4711", Since: now.Add(-time.Hour), Quota: &control.Quota{Used: 37, Allowed: 100, Configured: 100, Refused: 2}},
+			},
+			ahead: &little, shops: map[string][]string{"main": {"0", "10394533"}}, seenJobs: true,
+			jobs: []control.Job{{
+				ID: "20261124-040000-abc", Kind: "audit", Source: "main", State: control.Done, Ended: now.Add(-4 * time.Hour), Report: reportOf(now, complete),
+			}},
 		},
 		asked: askedLimits{replicas: &replicas, maxAge: &days},
 		reading: extractor.Config{
-			Source: "main", Interval: 15 * time.Second, Settle: 30 * time.Second, SweepEvery: time.Hour, SweepSpan: 24 * time.Hour, Start: now.Add(-time.Hour),
+			Source: "main", Interval: 15 * time.Second, Settle: 30 * time.Second, SweepEvery: time.Hour, SweepSpan: 24 * time.Hour,
+			AuditEvery: 24 * time.Hour, Start: now.Add(-time.Hour),
 			ERP: jushuitan.Config{RefreshToken: secret.New("r"), RatePerSecond: 5, RatePerMinute: 100},
 		},
 		ours:  true,
@@ -78,7 +80,7 @@ func TestAHealthySystemHasNoFinding(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(f *facts){
 		"three servers":           func(*facts) {},
-		"nothing was read yet":    func(f *facts) { f.nats.sources = nil },
+		"nothing was read yet":    func(f *facts) { f.nats.sources, f.nats.holders = nil, map[string]control.Holder{} },
 		"no loader and no orders": func(f *facts) { f.nats.consumer.Waiting = 0 },
 		"one server alone": func(f *facts) {
 			f.nats.server.Cluster, f.asked.replicas = "", nil
@@ -89,6 +91,32 @@ func TestAHealthySystemHasNoFinding(t *testing.T) {
 		},
 		"an order after an idle day": func(f *facts) {
 			f.nats.consumer.AckPending, f.nats.consumer.Acked, f.nats.consumer.Delivered = 1, f.now.Add(-24*time.Hour), f.now
+		},
+		"a replay beside the live flow": func(f *facts) {
+			f.nats.jobs = append(f.nats.jobs, control.Job{ID: "20261124-075000-abc", Kind: "replay", State: control.Running, Updated: f.now})
+		},
+		"an audit that failed and was done again": func(f *facts) {
+			f.nats.jobs = append(f.nats.jobs, control.Job{ID: "20261124-030000-abc", Kind: "audit", Source: "main", State: control.Failed, Ended: f.now.Add(-5 * time.Hour)})
+		},
+		"gaps that a later audit found closed": func(f *facts) {
+			f.nats.jobs = append(f.nats.jobs, control.Job{ID: "20261123-040000-abc", Kind: "audit", Source: "main", State: control.Done, Report: reportOf(f.now, gap)})
+		},
+		"a fast sink with much in hand": func(f *facts) {
+			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 100)
+		},
+		"a backlog of minutes": func(f *facts) {
+			f.nats.before, f.nats.snapshot = twoSnapshots(f.now, 1000)
+			f.nats.consumer.Pending, f.nats.oldest, f.nats.snapshot.MaxAge = 9, f.now.Add(-10*time.Minute), time.Hour
+		},
+		"a day that takes long to read": func(f *facts) {
+			f.nats.sources[0].Checkpoint.ReadAt = timestamppb.New(f.now.Add(-time.Hour))
+			f.nats.sources[0].Checkpoint.Cursor = timestamppb.New(f.now.Add(-20 * time.Hour))
+		},
+		"an extractor that just started": func(f *facts) {
+			f.nats.sources, f.nats.holders = nil, map[string]control.Holder{"main": {Name: "erp-1/4711", Since: f.now.Add(-time.Minute)}}
+		},
+		"a long interval that is not known here": func(f *facts) {
+			f.ours, f.reading.Interval = false, time.Hour
 		},
 		"a loader between two pulls": func(f *facts) {
 			f.nats.consumer.Waiting, f.nats.consumer.Pending = 0, 5
@@ -109,98 +137,16 @@ func TestAHealthySystemHasNoFinding(t *testing.T) {
 	}
 }
 
-// fault is something that is wrong and the one finding that it must have, with a word of its text.
-type fault struct {
-	spoil func(f *facts)
-	want  string
-	say   string
-}
-
-func faults() map[string]fault {
-	refused := func(kind jushuitan.Kind) func(f *facts) {
-		return func(f *facts) {
-			f.erp.skipped, f.erp.err = "", &jushuitan.Error{Gateway: jushuitan.OpenAPI, Endpoint: "sales-out", Kind: kind, IP: "203.0.113.7"}
+// What was not seen is never called fine.
+func TestWhatWasNotSeenIsNotFine(t *testing.T) {
+	t.Parallel()
+	f := healthy()
+	f.nats = natsFacts{server: f.nats.server}
+	f.nats.note(&stream.PermissionError{Operation: "publish", Subject: "$JS.API.STREAM.INFO.JUSHUITAN"})
+	for _, one := range diagnose(f) {
+		if one.level == levelOK && slices.Contains([]string{"nats", "streams", "loaders", "sources", "no-sources", "audit", "jobs", "quota"}, one.code) {
+			t.Errorf("%s is said to be fine", one.code)
 		}
-	}
-	ago := func(f *facts, d time.Duration) *timestamppb.Timestamp { return timestamppb.New(f.now.Add(-d)) }
-	span := func(d time.Duration) *time.Duration { return &d }
-	return map[string]fault{
-		"nats is down":               {func(f *facts) { f.nats = natsFacts{err: errors.New("no servers")} }, "fail nats-unreachable", "NATS_URL"},
-		"no answer":                  {func(f *facts) { f.nats.note(errors.New("deadline exceeded")) }, "fail nats-silent", "deadline"},
-		"jetstream is off":           {func(f *facts) { f.nats.note(stream.ErrNoJetStream) }, "fail jetstream-off", "store_dir"},
-		"an old server":              {func(f *facts) { f.nats.account.APILevel = 3 }, "warn nats-old", "2.14"},
-		"a small max_payload":        {func(f *facts) { f.nats.server.MaxPayload = 64 << 10 }, "warn payload", "64.0 KiB"},
-		"the account is nearly full": {func(f *facts) { f.nats.account.Store = 39 << 30 }, "fail account-full", "max_file_store"},
-		"a right is missing": {
-			func(f *facts) { f.nats.note(&stream.PermissionError{Operation: "publish", Subject: "$JS.API.INFO"}) }, "warn right", "publish $JS.API.INFO",
-		},
-		"not provisioned": {
-			func(f *facts) {
-				f.nats.note(&stream.TopologyError{Differences: []string{"stream JUSHUITAN is missing"}})
-			}, "fail not-provisioned", "juliu provision",
-		},
-		"the stream fills up":     {func(f *facts) { f.nats.streams[0].Bytes = 17 << 30 }, "warn stream-full", "STREAM_MAX_BYTES"},
-		"the stream is full":      {func(f *facts) { f.nats.streams[0].Bytes = 20 << 30 }, "fail stream-full", "100 %"},
-		"another age was asked":   {func(f *facts) { f.asked.maxAge = span(48 * time.Hour) }, "warn limit", "STREAM_MAX_AGE"},
-		"kept shorter than swept": {func(f *facts) { f.asked.maxAge = nil; f.nats.streams[0].MaxAge = time.Hour }, "warn age-short", "EXTRACTOR_SWEEP_SPAN"},
-		"kept shorter than audited": {func(f *facts) {
-			f.asked.maxAge, f.nats.streams[0].MaxAge = nil, 72*time.Hour
-			f.reading.AuditEvery, f.reading.AuditSpan = 24*time.Hour, 168*time.Hour
-		}, "warn age-audit", "EXTRACTOR_AUDIT_SPAN"},
-		"no leader":                {func(f *facts) { f.nats.streams[1].Leaderless = true }, "fail leaderless", stream.DeadLetterStream},
-		"a replica is behind":      {func(f *facts) { f.nats.streams[0].Behind = []string{"n2"} }, "warn replica", "n2"},
-		"one copy in a cluster":    {func(f *facts) { f.nats.streams[1].Replicas = 1 }, "warn one-copy", "STREAM_REPLICAS=3"},
-		"a short ack_wait":         {func(f *facts) { f.nats.consumer.AckWait = time.Second }, "warn consumer", "ack_wait 1s"},
-		"too many loaders":         {func(f *facts) { f.nats.consumer.Waiting = 17 }, "warn pending-limit", "fewer loaders"},
-		"the pending limit":        {func(f *facts) { f.nats.consumer.AckPending = 16 << 10; f.nats.consumer.Acked = f.now }, "warn pending-limit", "16384"},
-		"redeliveries":             {func(f *facts) { f.nats.consumer.Redelivered = 3; f.nats.consumer.Acked = f.now }, "warn redelivered", "3 records"},
-		"dead letters":             {func(f *facts) { f.nats.snapshot.DeadLetters = 4 }, "warn dead-letters", "juliu dlq list"},
-		"nobody loads":             {func(f *facts) { f.nats.consumer.Waiting, f.nats.consumer.Pending, f.nats.snapshot.Pending = 0, 9, 9 }, "fail no-loader", "9 records"},
-		"the ack floor stands":     {func(f *facts) { f.nats.consumer.AckPending = 9 }, "fail stuck-loader", "1 h 0 min"},
-		"a lease without progress": {func(f *facts) { f.nats.sources[0].Checkpoint.CommittedAt = ago(f, 76*time.Second) }, "fail stuck-source", "erp-1/4711"},
-		"nobody reads": {func(f *facts) {
-			f.nats.sources[0].Checkpoint.CommittedAt, f.nats.holders = ago(f, time.Hour), map[string]control.Holder{}
-		}, "fail unread", "start the extractor"},
-		"nobody reads another merchant": {func(f *facts) {
-			f.nats.sources = append(f.nats.sources, stream.SourceState{Source: "shop2", Checkpoint: &juliuv1.Checkpoint{CommittedAt: ago(f, time.Hour)}})
-		}, "warn unread-other", "EXTRACTOR_SOURCE=shop2"},
-		"a checkpoint of tomorrow": {func(f *facts) { f.nats.sources[0].Checkpoint.Cursor = ago(f, -time.Hour) }, "fail future", "NTP"},
-		"another filter":           {func(f *facts) { f.reading.Filter.Status = "Confirmed" }, "fail filter", "EXTRACTOR_STATUS"},
-		"no sweep":                 {func(f *facts) { f.nats.sources[0].Checkpoint.SweptAt = ago(f, 10*time.Hour) }, "warn sweep", "every 1 h 0 min"},
-		"no begin":                 {func(f *facts) { f.nats.sources, f.reading.Start = nil, time.Time{} }, "fail no-start", "EXTRACTOR_START"},
-		"a job that waits": {func(f *facts) {
-			f.nats.jobs = []control.Job{{ID: "20261124-1", Kind: "backfill", State: control.Running, Problem: "code\n190"}}
-		}, "warn job", "code 190"},
-		"nats' clock":          {func(f *facts) { f.nats.ahead = span(-time.Minute) }, "warn clock-nats-behind", "1 min"},
-		"nats' clock, far off": {func(f *facts) { f.nats.ahead = span(time.Hour) }, "fail clock-nats-ahead", "NTP"},
-		"the erp's clock":      {func(f *facts) { f.erp.ahead = span(20 * time.Minute) }, "fail clock-erp-ahead", "20 min"},
-		"a broken signature":   {func(f *facts) { f.erp.signature = errors.New("got x") }, "fail signature", "got x"},
-		"too high a rate":      {func(f *facts) { f.reading.ERP.RatePerMinute = 200 }, "warn rate", "JST_RATE_PER_MINUTE=100"},
-		"a setting": {func(f *facts) {
-			f.problems = []setting.Problem{{Name: "JST_GATEWAY", Fault: "is wrong", Remedy: "choose"}}
-		}, "fail setting", "JST_GATEWAY is wrong"},
-		"an address not allowed": {refused(jushuitan.IPNotAllowed), "fail erp-ip", "203.0.113.7"},
-		"no grant":               {refused(jushuitan.NotGranted), "fail erp-grant", "190"},
-		"a wrong secret":         {refused(jushuitan.Signature), "fail erp-signature", "JST_APP_SECRET"},
-		"a dead token":           {refused(jushuitan.TokenExpired), "fail erp-token", "JST_ACCESS_TOKEN"},
-		"the call's time":        {refused(jushuitan.ClockSkew), "fail erp-clock", "NTP"},
-		"an unknown shop":        {refused(jushuitan.UnknownShop), "fail erp-shop", "EXTRACTOR_SHOP_ID"},
-		"the quota is used up":   {refused(jushuitan.RateLimitedMinute), "warn erp-limit", "another program"},
-		"an unknown code":        {refused(jushuitan.Unknown), "fail erp-other", "support"},
-		"no erp there":           {func(f *facts) { f.erp.dateErr = errors.New("refused") }, "fail erp-unreachable", "JST_BASE_URL"},
-		"an ended token":         {func(f *facts) { f.token.expires = f.now.Add(-time.Hour) }, "fail token-ended", "1 h 0 min"},
-		"a token that ends":      {func(f *facts) { f.token.expires = f.now.Add(48 * time.Hour) }, "warn token-ends", "2 d"},
-		"a sealed token":         {func(f *facts) { f.token = tokenFacts{sealed: true} }, "fail token-sealed", "JST_APP_SECRET"},
-		"no refresh token":       {func(f *facts) { f.reading.ERP.RefreshToken = secret.Text{} }, "warn token-unrefreshed", "JST_REFRESH_TOKEN"},
-		"no database": {func(f *facts) {
-			f.sink = sinkFacts{name: "postgres", err: &postgres.OpenError{Fault: "names a database that does not exist", Remedy: "create it"}}
-		}, "fail sink-postgres", "create it"},
-		"a database that hangs":     {func(f *facts) { f.sink = sinkFacts{name: "postgres", err: context.DeadlineExceeded} }, "fail sink-postgres", "in time"},
-		"a database without tables": {func(f *facts) { f.sink = sinkFacts{name: "postgres"} }, "warn sink-tables", "start a loader"},
-		"no receiver":               {func(f *facts) { f.sink = sinkFacts{name: "webhook", err: errors.New("refused")} }, "fail sink-webhook", "LOADER_WEBHOOK_URL"},
-		"no folder":                 {func(f *facts) { f.sink = sinkFacts{name: "jsonl", err: errors.New("absent")} }, "fail sink-jsonl", "LOADER_JSONL_PATH"},
-		"a disk nearly full":        {func(f *facts) { f.disk.free = 1 << 30 }, "warn disk-low", "--data"},
-		"a full disk":               {func(f *facts) { f.disk.free = 1 << 20 }, "fail disk-low", "make room"},
 	}
 }
 
@@ -232,7 +178,7 @@ func TestEveryFindingHasItsWordsInBothLanguages(t *testing.T) {
 	t.Parallel()
 	book := readTexts(doctorTexts)
 	used := map[string]bool{}
-	for _, file := range []string{"diagnose.go", "diagnosesource.go", "diagnoseerp.go", "doctorlook.go", "doctorerp.go"} {
+	for _, file := range []string{"diagnose.go", "diagnoseload.go", "diagnosejobs.go", "diagnosesource.go", "diagnoseerp.go", "doctorlook.go", "doctorerp.go"} {
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -244,7 +190,7 @@ func TestEveryFindingHasItsWordsInBothLanguages(t *testing.T) {
 	names := regexp.MustCompile(`\{[a-z]+\}`)
 	for code, languages := range book {
 		en, zh := languages["en"], languages["zh"]
-		if en.What == "" || zh.What == "" || (en.Why == "") != (zh.Why == "") || (en.Cure == "") != (zh.Cure == "") || (en.Why == "") != (en.Cure == "") {
+		if en.What == "" || zh.What == "" || (en.Why == "") != (zh.Why == "") || (en.Cure == "") != (zh.Cure == "") || (en.Why == "") != (en.Cure == "") || (en.Up == "") != (zh.Up == "") {
 			t.Errorf("%s: its words are not complete", code)
 		}
 		for _, name := range names.FindAllString(zh.What+zh.Why+zh.Cure, -1) {
@@ -262,80 +208,47 @@ func TestEveryFindingHasItsWordsInBothLanguages(t *testing.T) {
 	}
 }
 
-// golden is a verdict with each level, in a language.
-func golden(language string) verdictLine {
+// verdict is one with each level, in a language.
+func verdict(language string) verdictLine {
 	f := healthy()
 	f.nats.snapshot.DeadLetters = 2
 	f.nats.note(&stream.TopologyError{Differences: []string{"consumer loader is missing"}})
-	var few []finding
-	for _, one := range diagnose(f) {
-		if slices.Contains([]string{"nats", "not-provisioned", "dead-letters", "erp-held"}, one.code) {
-			few = append(few, one)
-		}
-	}
-	return verdictOf(f.now, few, readTexts(doctorTexts), language)
+	return verdictOf(f.now, diagnose(f), readTexts(doctorTexts), language)
 }
 
-func TestTheVerdictAsTable(t *testing.T) {
+func TestTheVerdictIsStable(t *testing.T) {
 	t.Parallel()
-	for language, want := range map[string]string{
-		"en": `juliu doctor  2026-11-24 16:00:00 +08:00
-
-ok    NATS at nats://nats.example:4222 answers: nats-server 2.15.2 with JetStream
-fail  JetStream is not as provisioned: consumer loader is missing
-      why: the promises (all or nothing, replay, no lost order) rest on these settings; services refuse to start
-      cure: juliu provision
-warn  2 dead letters are kept
-      why: these orders are not in the sink, or their rows had no identity
-      cure: juliu dlq list shows why; cure that and requeue them
-skip  the ERP was not called: erp-1/4711 holds the lease of main, and the holder alone may call the ERP
-      why: how its calls go shows in the checkpoint and the jobs, which were checked
-      cure: nothing; for a test call stop that extractor first
-
-1 fail, 1 warn
-`,
-		"zh": `juliu doctor  2026-11-24 16:00:00 +08:00
-
-ok    NATS nats://nats.example:4222 连接正常：nats-server 2.15.2，JetStream 已启用
-fail  JetStream 与要求不符：consumer loader is missing
-      影响：原子提交、重放和不丢单都依赖这些设置；服务会拒绝启动
-      处理：运行 juliu provision
-warn  有 2 条死信
-      影响：这些订单没有写入目标端，或者数据行缺少标识
-      处理：用 juliu dlq list 查看原因，解决后重新入队
-skip  未调用聚水潭：erp-1/4711 持有 main 的租约，只有持有者可以调用聚水潭
-      影响：其调用情况已通过检查点和任务检查
-      处理：无需处理；如需测试调用，请先停止该抽取端
-
-1 项失败，1 项警告
-`,
-	} {
-		text := golden(language).table(false, language)
-		if diff := cmp.Diff(want, text); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", language, diff)
-		}
-		painted := golden(language).table(true, language)
+	for _, language := range []string{"en", "zh"} {
+		text := verdict(language).table(false, language)
+		isGolden(t, "doctor."+language+".golden.txt", text)
+		painted := verdict(language).table(true, language)
 		if painted == text || regexp.MustCompile(`\x1b\[\d*m`).ReplaceAllString(painted, "") != text {
 			t.Errorf("the colours change the words, or there are none:\n%s", painted)
 		}
+		var out bytes.Buffer
+		if err := json.NewEncoder(&out).Encode(verdict(language)); err != nil {
+			t.Fatal(err)
+		}
+		isGolden(t, "doctor."+language+".golden.json", out.String())
 	}
 }
 
-func TestTheVerdictAsJSONIsStable(t *testing.T) {
+// Every finding's words, so that a change of one is seen in both languages.
+func TestTheWordsAreStable(t *testing.T) {
 	t.Parallel()
-	const want = `{"at":"2026-11-24T08:00:00Z","result":"fail","fails":1,"warns":1,"findings":[` +
-		`{"check":"nats","level":"ok","what":"NATS at nats://nats.example:4222 answers: nats-server 2.15.2 with JetStream"},` +
-		`{"check":"not-provisioned","level":"fail","what":"JetStream is not as provisioned: consumer loader is missing",` +
-		`"why":"the promises (all or nothing, replay, no lost order) rest on these settings; services refuse to start","cure":"juliu provision"},` +
-		`{"check":"dead-letters","level":"warn","what":"2 dead letters are kept","why":"these orders are not in the sink, or their rows had no identity",` +
-		`"cure":"juliu dlq list shows why; cure that and requeue them"},` +
-		`{"check":"erp-held","level":"skip","what":"the ERP was not called: erp-1/4711 holds the lease of main, and the holder alone may call the ERP",` +
-		`"why":"how its calls go shows in the checkpoint and the jobs, which were checked","cure":"nothing; for a test call stop that extractor first"}]}` + "\n"
-	var out bytes.Buffer
-	if err := json.NewEncoder(&out).Encode(golden("en")); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	book := readTexts(doctorTexts)
+	for _, language := range []string{"en", "zh"} {
+		var v verdictLine
+		names := slices.Sorted(maps.Keys(faults()))
+		for _, name := range names {
+			f := healthy()
+			faults()[name].spoil(&f)
+			for _, one := range diagnose(f) {
+				if one.level == levelWarn || one.level == levelFail {
+					v.Findings = append(v.Findings, verdictOf(f.now, []finding{one}, book, language).Findings...)
+				}
+			}
+		}
+		isGolden(t, "faults."+language+".golden.txt", v.table(false, language))
 	}
 }

@@ -1,27 +1,19 @@
 package juliu_test
 
 import (
-	"context"
 	"encoding/json"
-	"io"
 	"maps"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/sirupsen/logrus"
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"juliu/pkg/control"
 	"juliu/pkg/jushuitan/sandbox"
-	"juliu/pkg/record"
-	"juliu/pkg/secret"
 	"juliu/pkg/sink/webhook"
 	"juliu/pkg/stream"
-	juliuv1 "juliu/proto/juliu/v1"
-	jushuitanv1 "juliu/proto/jushuitan/v1"
 )
 
 // patient is a system to look at: its settings, and what may be spoilt.
@@ -118,12 +110,15 @@ func TestDoctorNamesTheCause(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, want: "warn dead-letters"},
-		"nobody loads":       {spoil: commitAt(0, 0, 1), want: "fail no-loader"},
-		"nobody reads":       {spoil: commitAt(hour, hour, 0), want: "fail unread"},
-		"a future cursor":    {spoil: commitAt(0, -hour, 0), want: "fail future"},
-		"another filter":     {spoil: both(set("EXTRACTOR_STATUS", "Confirmed"), commitAt(0, 0, 0)), want: "fail filter"},
-		"a lease that idles": {spoil: both(commitAt(hour, hour, 0), holdLease), want: "fail stuck-source"},
-		"no begin":           {spoil: set("EXTRACTOR_START", ""), want: "fail no-start"},
+		"nobody loads":             {spoil: commitAt(0, 0, 1), want: "fail no-loader"},
+		"nobody reads":             {spoil: commitAt(hour, hour, 0), want: "fail unread"},
+		"a future cursor":          {spoil: commitAt(0, -hour, 0), want: "fail future"},
+		"another filter":           {spoil: both(set("EXTRACTOR_STATUS", "Confirmed"), commitAt(0, 0, 0)), want: "fail filter"},
+		"a lease without a commit": {spoil: holdLease, want: "fail uncommitted"},
+		"a gap":                    {spoil: auditWith(gapReport), want: "fail audit-gaps"},
+		"a lowered quota":          {spoil: lowQuota, want: "warn quota-lowered"},
+		"a lease that idles":       {spoil: both(commitAt(hour, hour, 0), holdLease), want: "fail stuck-source"},
+		"no begin":                 {spoil: set("EXTRACTOR_START", ""), want: "fail no-start"},
 		"a job that waits": {spoil: func(t *testing.T, p *patient) {
 			t.Helper()
 			job, err := p.jobs.Create(t.Context(), "backfill", "main", struct{}{})
@@ -169,131 +164,65 @@ func TestDoctorNamesTheCause(t *testing.T) {
 	}
 }
 
-// spoiler makes one thing wrong.
-type spoiler = func(t *testing.T, p *patient)
-
-func both(all ...spoiler) spoiler {
-	return func(t *testing.T, p *patient) {
-		t.Helper()
-		for _, spoil := range all {
-			spoil(t, p)
-		}
+// A cure is a command line: typed as it stands it cures, and leaves the limits as they are.
+func TestTheCureOfAStreamThatIsNotAsProvisionedCures(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, sandbox.Config{})
+	if _, err := stream.Provision(t.Context(), p.conn, stream.Limits{MaxAge: 720 * time.Hour, MaxBytes: 1 << 30}); err != nil {
+		t.Fatal(err)
+	}
+	both(inJetStream(dropConsumer), inJetStream(allowDirect))(t, p)
+	code, bad, out := p.examine(t)
+	if code != 1 || !slices.Equal(bad, []string{"fail not-provisioned"}) {
+		t.Fatalf("exit code %d, %v\n%s", code, bad, out)
+	}
+	cure := regexp.MustCompile(`"cure":"((?:STREAM_\S+ )*)juliu provision"`).FindStringSubmatch(out)
+	if cure == nil {
+		t.Fatalf("no command cures it:\n%s", out)
+	}
+	env := map[string]string{"NATS_URL": p.nats}
+	for setting := range strings.FieldsSeq(cure[1]) {
+		name, value, _ := strings.Cut(setting, "=")
+		env[name] = value
+	}
+	if code, out, _ := command(t.Context(), t, env, "juliu", "provision").run(t); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	if code, bad, out := p.examine(t); code != 0 || len(bad) > 0 {
+		t.Errorf("after %q: exit code %d, %v\n%s", cure[0], code, bad, out)
+	}
+	if is, err := stream.DescribeStream(t.Context(), p.conn, stream.Stream); err != nil || is.MaxAge != 720*time.Hour || is.MaxBytes != 1<<30 {
+		t.Errorf("the cure changed the limits: %+v, %v", is, err)
 	}
 }
 
-func set(name, value string) spoiler {
-	return func(_ *testing.T, p *patient) { p.env[name] = value }
-}
-
-// connectAt connects with a clock of its own.
-func (p *patient) connectAt(t *testing.T, now func() time.Time) *stream.Conn {
-	t.Helper()
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	conn, err := stream.Connect(t.Context(), stream.Config{URL: p.nats, Name: "clock", Now: now}, log)
+// Replays have durables of their own beside the loaders'.
+func TestDoctorTakesAReplayForNoFault(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, sandbox.Config{})
+	commitAt(0, 0, 1)(t, p)
+	js := p.conn.JetStream()
+	live, err := js.Consumer(t.Context(), stream.Stream, stream.LiveConsumer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(conn.Close)
-	return conn
-}
-
-// commitAt commits some records as an extractor did a while ago, whose cursor lies another while back.
-func commitAt(ago, behind time.Duration, records int) spoiler {
-	return func(t *testing.T, p *patient) {
-		t.Helper()
-		now := time.Now()
-		conn := p.connectAt(t, func() time.Time { return now.Add(-ago) })
-		journal, err := stream.OpenJournal(t.Context(), conn, "sales-out", "main")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var rows []record.Record
-		for range records {
-			rows = append(rows, record.Record{
-				Resource: "sales-out", Source: "main", Shop: "1", Key: "7", Version: record.Version{TS: 1}, Payload: &jushuitanv1.SalesOutOrder{},
-			})
-		}
-		if err := journal.Commit(t.Context(), rows, &juliuv1.Checkpoint{Cursor: timestamppb.New(now.Add(-behind)), Filter: "status=all"}); err != nil {
-			t.Fatal(err)
-		}
+	cfg := live.CachedInfo().Config
+	cfg.Durable, cfg.Name = "replay-20261124-161633-k3f", "replay-20261124-161633-k3f"
+	if _, err := js.CreateConsumer(t.Context(), stream.Stream, cfg); err != nil {
+		t.Fatal(err)
 	}
-}
-
-// holdLease holds the lease until the test ends, and does nothing.
-func holdLease(t *testing.T, p *patient) {
-	t.Helper()
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	leases, err := control.OpenLeases(t.Context(), p.conn, log)
+	batch, err := live.Fetch(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	holding, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = leases.Hold(ctx, "main", control.Holder{Name: "idle"}, func(ctx context.Context) error {
-			close(holding)
-			<-ctx.Done()
-			return nil
-		})
-	}()
-	t.Cleanup(func() { stop(); <-ended })
-	<-holding
-}
-
-// saveToken stores a token that ends in a while, sealed with a secret.
-func saveToken(appSecret string, left time.Duration) spoiler {
-	return func(t *testing.T, p *patient) {
-		t.Helper()
-		tokens, err := control.OpenTokens(t.Context(), p.conn, secret.New(appSecret))
-		if err == nil {
-			_, err = tokens.Save(t.Context(), "main", control.Token{
-				Access: secret.New(sandbox.DefaultAccessToken), Refresh: secret.New(sandbox.DefaultRefreshToken),
-				Expires: time.Now().Add(left), Term: 720 * time.Hour,
-			}, 0)
-		}
-		if err != nil {
+	for m := range batch.Messages() {
+		if err := m.DoubleAck(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-}
-
-// inJetStream changes what was provisioned.
-func inJetStream(change func(ctx context.Context, p *patient) error) spoiler {
-	return func(t *testing.T, p *patient) {
-		t.Helper()
-		if err := change(t.Context(), p); err != nil {
-			t.Fatal(err)
-		}
+	if code, bad, out := p.examine(t); code != 0 || len(bad) > 0 {
+		t.Errorf("exit code %d, %v\n%s", code, bad, out)
 	}
-}
-
-func dropConsumer(ctx context.Context, p *patient) error {
-	return p.conn.JetStream().DeleteConsumer(ctx, stream.Stream, stream.LiveConsumer)
-}
-
-func allowDirect(ctx context.Context, p *patient) error {
-	s, err := p.conn.JetStream().Stream(ctx, stream.Stream)
-	if err != nil {
-		return err
-	}
-	cfg := s.CachedInfo().Config
-	cfg.AllowDirect = true
-	_, err = p.conn.JetStream().UpdateStream(ctx, cfg)
-	return err
-}
-
-func shortAckWait(ctx context.Context, p *patient) error {
-	k, err := p.conn.JetStream().Consumer(ctx, stream.Stream, stream.LiveConsumer)
-	if err != nil {
-		return err
-	}
-	cfg := k.CachedInfo().Config
-	cfg.AckWait = time.Second
-	_, err = p.conn.JetStream().UpdateConsumer(ctx, stream.Stream, cfg)
-	return err
 }
 
 func TestDoctorSpeaksChineseAndChangesNothing(t *testing.T) {

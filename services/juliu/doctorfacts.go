@@ -12,6 +12,7 @@ import (
 
 // facts is what doctor saw; diagnose judges it without asking anybody.
 type facts struct {
+	// now is the NATS server's clock where it was seen: what is stored is dated by that, or by machines that agree with it.
 	now time.Time
 	// up says that a juliu up holds the data folder.
 	up   bool
@@ -43,13 +44,20 @@ type natsFacts struct {
 	server  stream.ServerState
 	account *stream.AccountState
 	// streams are those of juliu's that are there.
-	streams  []stream.Condition
-	consumer *stream.ConsumerState
-	snapshot *stream.Snapshot
-	sources  []stream.SourceState
-	// holders are who holds the lease of a source, and of the environment's own; nil when that was not seen.
+	streams []stream.Condition
+	// before and snapshot are two looks, half a second apart; consumer is the first one's.
+	before, snapshot *stream.Snapshot
+	consumer         *stream.ConsumerState
+	// oldest is when the oldest record was stored that waits for a loader.
+	oldest  time.Time
+	sources []stream.SourceState
+	// shops are those of which each source has records.
+	shops map[string][]string
+	// holders are who holds each lease; nil when that was not seen.
 	holders map[string]control.Holder
-	jobs    []control.Job
+	// jobs are of use where seenJobs says that they were seen.
+	jobs     []control.Job
+	seenJobs bool
 	// ahead is how far this machine's clock is ahead of the server's; nil when not seen.
 	ahead *time.Duration
 

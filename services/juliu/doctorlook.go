@@ -42,7 +42,7 @@ func (c checkup) look(ctx context.Context) facts {
 	group.Go(func() { f.disk = lookAtDisk(c.data) })
 	date := make(chan erpFacts, 1)
 	group.Go(func() { date <- c.askDate(ctx, f.reading.ERP.BaseURL) })
-	natsSide, conn := c.lookAtNATS(ctx, f.reading.Source)
+	natsSide, conn := c.lookAtNATS(ctx)
 	if conn != nil {
 		defer conn.Close()
 	}
@@ -52,6 +52,9 @@ func (c checkup) look(ctx context.Context) facts {
 	f.token = c.lookAtToken(ctx, conn, f)
 	c.callERP(ctx, conn, &f)
 	f.now = c.app.Now().UTC()
+	if f.nats.ahead != nil {
+		f.now = f.now.Add(-*f.nats.ahead)
+	}
 	return f
 }
 
@@ -93,7 +96,7 @@ func (f *facts) addProblems(err error) {
 }
 
 // lookAtNATS asks one question after the other; the connection is nil when there is none.
-func (c checkup) lookAtNATS(ctx context.Context, source string) (natsFacts, *stream.Conn) {
+func (c checkup) lookAtNATS(ctx context.Context) (natsFacts, *stream.Conn) {
 	silent := c.app
 	silent.Err = io.Discard // what the connection would log is a finding
 	conn, err := silent.connect(ctx, c.data)
@@ -111,23 +114,43 @@ func (c checkup) lookAtNATS(ctx context.Context, source string) (natsFacts, *str
 	for _, name := range []string{stream.Stream, stream.DeadLetterStream} {
 		c.lookAtStream(ctx, conn, name, &n)
 	}
-	if consumer, err := stream.DescribeConsumer(ctx, conn); n.note(err) {
-		n.consumer = &consumer
+	if before, err := stream.TakeSnapshot(ctx, conn); n.note(err) {
+		n.before, n.consumer = &before, &before.ConsumerState
+	}
+	began := time.NewTimer(between)
+	defer began.Stop()
+	c.lookAtSources(ctx, conn, &n)
+	if n.before == nil {
+		return n, conn // to ask again would say the same
+	}
+	select {
+	case <-began.C:
+	case <-ctx.Done():
 	}
 	if snapshot, err := stream.TakeSnapshot(ctx, conn); n.note(err) {
 		n.snapshot = &snapshot
-	}
-	if sources, err := stream.Sources(ctx, conn); n.note(err) {
-		n.sources = sources
-	}
-	if found, err := holders(ctx, conn, append(n.sources, stream.SourceState{Source: source})); n.note(err) {
-		n.holders = found
-	}
-	if jobs, err := control.OpenJobs(ctx, conn, c.app.Now); n.note(err) {
-		n.jobs, err = jobs.List(ctx)
+		n.oldest, err = stream.OldestWaiting(ctx, conn, snapshot)
 		n.note(err)
 	}
 	return n, conn
+}
+
+// lookAtSources looks at what is read, by whom, and at the jobs.
+func (c checkup) lookAtSources(ctx context.Context, conn *stream.Conn, n *natsFacts) {
+	if sources, err := stream.Sources(ctx, conn); n.note(err) {
+		n.sources = sources
+	}
+	if shops, err := stream.Shops(ctx, conn); n.note(err) {
+		n.shops = shops
+	}
+	if found, err := holders(ctx, conn); n.note(err) {
+		n.holders = found
+	}
+	jobs, err := control.OpenJobs(ctx, conn, c.app.Now)
+	if n.note(err) {
+		n.jobs, err = jobs.List(ctx)
+		n.seenJobs = n.note(err)
+	}
 }
 
 // lookAtStream also compares the clocks: the server's answer was made between question and answer.

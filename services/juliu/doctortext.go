@@ -11,7 +11,11 @@ import (
 var doctorTexts string
 
 // wording is what a finding says in one language; fine ones have no Why and no Cure.
-type wording struct{ What, Why, Cure string }
+type wording struct {
+	What, Why, Cure string
+	// Up is the cure where a juliu up runs, if that is another.
+	Up string
+}
 
 // phrasebook has the words of each code, by language.
 type phrasebook map[string]map[string]wording
@@ -36,6 +40,8 @@ func readTexts(text string) phrasebook {
 				w.Why = value
 			case "cure":
 				w.Cure = value
+			case "up":
+				w.Up = value
 			}
 			book[code][language] = w
 		}
@@ -51,6 +57,9 @@ func (b phrasebook) say(f finding, language string) wording {
 	}
 	fill := strings.NewReplacer(pairs...)
 	w := b[f.code][language]
+	if f.up && w.Up != "" {
+		w.Cure = w.Up
+	}
 	return wording{What: fill.Replace(w.What), Why: fill.Replace(w.Why), Cure: fill.Replace(w.Cure)}
 }
 

@@ -114,19 +114,23 @@ func (s *Stack) openExtractor(
 	if err != nil {
 		return nil, err
 	}
+	leases, err := control.OpenLeases(ctx, conn, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
 	return extractor.New(extractor.Deps{
-		ERP: client, Stream: conn, Leases: alone{}, Jobs: jobs, Tokens: tokens, Log: cfg.Log, Registerer: cfg.Registry, Now: cfg.Now,
+		ERP: client, Stream: conn, Leases: alone{leases.WithQuota(extractor.QuotaOf(client))}, Jobs: jobs, Tokens: tokens, Log: cfg.Log, Registerer: cfg.Registry, Now: cfg.Now,
 		Holder: control.Holder{Name: process.Name(), Since: cfg.Now()},
 	}, cfg.Extractor)
 }
 
-// alone takes the place of leases: the lock on the data folder lets no second extractor reach the embedded server, and a restart after a
-// crash need not wait until a lease has run out.
-type alone struct{}
+// alone needs no lease: the lock on the data folder lets no second extractor reach the embedded server, and a restart after a crash need not
+// wait until a lease has run out. It is shown as its holder all the same.
+type alone struct{ leases *control.Leases }
 
 // Hold runs fn.
-func (alone) Hold(ctx context.Context, _ string, _ control.Holder, fn func(context.Context) error) error {
-	return fn(ctx)
+func (a alone) Hold(ctx context.Context, name string, holder control.Holder, fn func(context.Context) error) error {
+	return a.leases.Show(ctx, name, holder, fn)
 }
 
 func (s *Stack) openLoader(ctx context.Context, cfg StackConfig, connect func(string) (*stream.Conn, error)) (*loader.Loader, error) {

@@ -12,15 +12,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"juliu/pkg/embednats"
+	"juliu/pkg/stream"
 )
 
-const statusHelp = `status shows on one screen how all is going: for each source how fresh the newest order is, where the checkpoint stands, who reads it and
-when it was last audited; the stream's size against its limits; the loaders' backlog and how long it will take; rates; dead letters; jobs.
-It takes nothing and changes nothing. Rates come from two looks half a second apart; with --watch, which goes on until Ctrl-C, from two screens.
+const statusHelp = `status shows on one screen how all is going: for each source how fresh the newest order is, where the checkpoint stands, what the last audit
+found, who reads it and how much of the ERP's quota that takes; the stream's size against its limits; the loaders' backlog and how long it
+will take; rates; dead letters; jobs. It takes nothing and changes nothing. Ages are by the server's clock. Rates come from two looks half a
+second apart; with --watch, which goes on until Ctrl-C, from two screens.
 
 It finds a running 'juliu up' by its data folder (--data), else it connects by NATS_URL. With --output json it prints one object (with --watch
-one every two seconds, a line each): at, server, sources[] (source, resource, newest, checkpoint, lease, audit), stream, loaders, rates,
-dead_letters, jobs[]. Times are RFC 3339 in UTC, spans are in seconds; what is not known is null. Fields are added, never renamed.
+one every two seconds, a line each): at, server, up, sources[] (source, resource, newest, checkpoint, lease, quota, audit), stream, loaders,
+rates, dead_letters, jobs[]. Times are RFC 3339 in UTC, spans are in seconds; what is not known is null. Fields are added, never renamed.
 
 Exit codes: 0 shown, 1 the server cannot be reached, 2 bad usage or not provisioned.`
 
@@ -64,7 +66,7 @@ func (a App) statusNow(ctx context.Context, f statusFlags) error {
 		return err
 	}
 	defer d.conn.Close()
-	last, err := d.look(ctx)
+	last, err := stream.TakeSnapshot(ctx, d.conn)
 	for wait := between; err == nil; wait = redraw {
 		if !sleep(ctx, wait) {
 			return nil
@@ -76,7 +78,7 @@ func (a App) statusNow(ctx context.Context, f statusFlags) error {
 		if err = d.show(statusOf(last, next), f.watch); err != nil || !f.watch {
 			return err
 		}
-		last = next
+		last = next.stream
 	}
 	if ctx.Err() != nil && f.watch {
 		return nil

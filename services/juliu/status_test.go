@@ -50,6 +50,10 @@ func TestTheStatusFollowsAnExtractorUntilItIsStopped(t *testing.T) {
 				Lease *struct {
 					Holder string `json:"holder"`
 				} `json:"lease"`
+				Quota *struct {
+					Used    int `json:"used_last_minute"`
+					Allowed int `json:"allowed_per_minute"`
+				} `json:"quota"`
 			} `json:"sources"`
 			Stream struct {
 				Records uint64 `json:"records"`
@@ -62,7 +66,8 @@ func TestTheStatusFollowsAnExtractorUntilItIsStopped(t *testing.T) {
 			t.Errorf("not one object a line: %v\n%s", err, p)
 			stop()
 		}
-		if len(v.Sources) == 1 && v.Sources[0].Newest != nil && v.Sources[0].Lease != nil && v.Stream.Records >= 200 && v.Loaders.Backlog == v.Stream.Records {
+		if len(v.Sources) == 1 && v.Sources[0].Newest != nil && v.Sources[0].Lease != nil && v.Sources[0].Quota != nil &&
+			v.Sources[0].Quota.Used > 0 && v.Sources[0].Quota.Allowed == 600_000 && v.Stream.Records >= 200 && v.Loaders.Backlog == v.Stream.Records {
 			t.Logf("seen: %s", p)
 			stop()
 		}
@@ -71,6 +76,30 @@ func TestTheStatusFollowsAnExtractorUntilItIsStopped(t *testing.T) {
 	code := juliu.App{Out: seen, Err: &errs, Now: time.Now}.Run(ctx, []string{"status", "--watch", "--output", "json", "--data", g.data})
 	if code != 0 || errs.Len() > 0 || ctx.Err() != context.Canceled {
 		t.Errorf("exit code %d, %v\n%s", code, ctx.Err(), errs.String())
+	}
+}
+
+// An operator's clock that is off makes nothing look fresher, and is the one thing that doctor finds.
+func TestAClockThatIsOffMisleadsNobody(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t, sandbox.Config{})
+	commitAt(2*time.Hour, 2*time.Hour, 0)(t, p)
+	for name, off := range map[string]time.Duration{"behind": -4 * time.Hour, "ahead": 4 * time.Hour} {
+		var out, errs bytes.Buffer
+		app := juliu.App{Out: &out, Err: &errs, Now: func() time.Time { return time.Now().Add(off) }}
+		if code := app.Run(t.Context(), []string{"status", "--data", p.data}); code != 0 || !strings.Contains(out.String(), "2 h 0 min behind, committed 2 h 0 min ago") {
+			t.Errorf("%s: exit code %d\n%s%s", name, code, out.String(), errs.String())
+		}
+		out.Reset()
+		app.Run(t.Context(), []string{"doctor", "--output", "json", "--data", p.data})
+		for _, want := range []string{`"check":"clock-nats-` + name + `","level":"fail"`, "committed nothing for 2 h 0 min"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: no %q in:\n%s", name, want, out.String())
+			}
+		}
+		if strings.Contains(out.String(), `"check":"future"`) {
+			t.Errorf("%s: a cursor of the past lies in the future:\n%s", name, out.String())
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 const (
 	// shownSources are as many as fit on one screen.
-	shownSources = 4
+	shownSources = 3
 	// shownJobs likewise.
 	shownJobs = 5
 	// worrying is from which share of a limit on a size is worth a look.
@@ -31,18 +31,21 @@ func (v statusLine) table(p painter) string {
 	}
 	for i, s := range v.Sources {
 		if i == shownSources {
-			_, _ = fmt.Fprintf(&text, "… and %d more that were read longer ago; --output json lists all\n", len(v.Sources)-i)
+			_, _ = fmt.Fprintf(&text, "\n%s\n", v.more(p))
 			break
 		}
-		_, _ = fmt.Fprintf(&text, "\n%s\n", p.paint(bold, s.Source+" "+s.Resource))
+		_, _ = fmt.Fprintf(&text, "\n%s\n", p.paint(bold, strings.TrimSpace(s.Source+" "+s.Resource)))
 		line("newest order", "%s", s.fresh(v.At))
-		line("checkpoint", "%s", s.Checkpoint.text(v.At))
+		line("checkpoint", "%s", s.Checkpoint.text(v.At, p))
 		line("completeness", "%s", s.Audit.text(v.At, p))
 		line("lease", "%s", s.holder(v, p))
+		if s.Lease != nil {
+			line("quota", "%s", s.Quota.text(p))
+		}
 	}
 	_, _ = fmt.Fprintln(&text)
 	line("stream", "%s", v.Stream.text(v.At, p))
-	line("loaders", "%s", v.Loaders.text(p))
+	line("loaders", "%s", v.Loaders.text(v.At, p))
 	line("rates", "%.1f orders/s stored, %.1f/s loaded, over %.1f s", v.Rates.Stored, v.Rates.Loaded, v.Rates.Seconds)
 	line("dead letters", "%s", p.paint(alarm(v.DeadLetters > 0, yellow), strconv.FormatUint(v.DeadLetters, 10)))
 	line("jobs", "%s", v.jobsText())
@@ -61,13 +64,23 @@ func (s sourceLine) fresh(now time.Time) string {
 	return text
 }
 
-func (c checkpointLine) text(now time.Time) string {
+// How old a commit may be: an extractor commits at every look, which EXTRACTOR_INTERVAL puts an hour apart at most.
+const (
+	commitLate = 5 * time.Minute
+	commitDead = 2 * time.Hour
+)
+
+func (c checkpointLine) text(now time.Time, p painter) string {
 	if c.Cursor == nil {
 		return "nothing was read yet"
 	}
 	text := fmt.Sprintf("read up to %s, %s behind", jushuitan.At(*c.Cursor), spell(now.Sub(*c.Cursor)))
 	if c.Committed != nil {
-		text += ", committed " + past(now, *c.Committed)
+		age := now.Sub(*c.Committed)
+		text += ", " + p.paint(alarm(age > commitDead, red)+alarm(age > commitLate && age <= commitDead, yellow), "committed "+past(now, *c.Committed))
+		if c.Standing {
+			text += p.paint(red, ", the cursor stands since "+past(now, *c.ReadAt))
+		}
 	}
 	swept := "never swept"
 	if c.SweptAt != nil {
@@ -76,18 +89,27 @@ func (c checkpointLine) text(now time.Time) string {
 	return fmt.Sprintf("%s; %s, %s, %s", text, swept, c.Mode, c.Filter)
 }
 
-func (a *auditLine) text(now time.Time, p painter) string {
-	if a == nil {
-		return p.paint(yellow, "never audited")
+func (q *quotaLine) text(p painter) string {
+	if q == nil {
+		return "not told: this holder is of an older version"
 	}
-	text := "audited " + past(now, a.Ended)
-	if !a.From.IsZero() && !a.To.IsZero() {
-		text += ", " + day(a.From) + " … " + day(a.To)
+	text := fmt.Sprintf("%d calls in the last minute of %d allowed", q.Used, q.Allowed)
+	if q.Allowed < q.Configured {
+		text = p.paint(yellow, fmt.Sprintf("%s (%d are configured; the ERP refused more)", text, q.Configured))
 	}
-	if a.Stored > 0 {
-		return fmt.Sprintf("%s: %d orders were missing and are stored now", text, a.Stored)
+	return fmt.Sprintf("%s; %d refused for rate since its start", text, q.Refused)
+}
+
+// more is what of the sources does not fit.
+func (v statusLine) more(p painter) string {
+	rest := v.Sources[shownSources:]
+	held := 0
+	for _, s := range rest {
+		if s.Lease != nil {
+			held++
+		}
 	}
-	return text + ": nothing was stored anew"
+	return p.paint(yellow, fmt.Sprintf("… and %d more that were read longer ago, %d of them with a holder; --output json lists all", len(rest), held))
 }
 
 func (s sourceLine) holder(v statusLine, p painter) string {
@@ -95,7 +117,11 @@ func (s sourceLine) holder(v statusLine, p painter) string {
 	case s.Lease != nil && s.Lease.Since.IsZero():
 		return s.Lease.Holder
 	case s.Lease != nil:
-		return fmt.Sprintf("%s, since %s; lasts %.0f s without a word", s.Lease.Holder, jushuitan.At(s.Lease.Since), s.Lease.Term)
+		text := fmt.Sprintf("%s, since %s; lasts %.0f s without a word", s.Lease.Holder, jushuitan.At(s.Lease.Since), s.Lease.Term)
+		if s.Checkpoint.Committed == nil && v.At.Sub(s.Lease.Since) > commitLate {
+			text += p.paint(red, "; nothing was committed yet, see its log")
+		}
+		return text
 	case v.Up:
 		return "none needed: juliu up holds the data folder"
 	default:
@@ -122,23 +148,46 @@ func (s streamLine) text(now time.Time, p painter) string {
 	return text
 }
 
-func (l loadersLine) text(p painter) string {
+func (l loadersLine) text(now time.Time, p painter) string {
 	backlog := "nothing waits"
 	if l.Backlog > 0 {
-		left := "it does not shrink now"
-		if l.ETA != nil {
-			left = "loaded in about " + spell(time.Duration(*l.ETA*float64(time.Second)))
-		}
-		backlog = fmt.Sprintf("%d records wait (%d of them being loaded), %s", l.Backlog, l.AckPending, left)
+		backlog = l.waits(now, p)
 	}
 	idle := fmt.Sprintf("%d loaders idle", l.Waiting)
 	if l.Waiting == 1 {
 		idle = "1 loader idle"
 	}
-	if l.Waiting == 0 && l.AckPending == 0 {
+	switch {
+	case l.Paused:
+		idle = p.paint(red, "the consumer is paused and gives nothing")
+	case l.Stuck:
+		idle = p.paint(red, "none was acknowledged "+sinceAcked(now, l.Acked))
+	case l.Waiting == 0 && l.AckPending == 0:
 		idle = p.paint(alarm(l.Backlog > 0, red), "no loader asks")
 	}
 	return fmt.Sprintf("%s; %s; %s", backlog, idle, p.paint(alarm(l.Redelivered > 0, yellow), fmt.Sprintf("%d redelivered", l.Redelivered)))
+}
+
+// waits is the backlog: how much, since when, how much longer.
+func (l loadersLine) waits(now time.Time, p painter) string {
+	text := fmt.Sprintf("%d records wait (%d of them with a loader)", l.Backlog, l.AckPending)
+	if l.Oldest != nil {
+		text += ", the oldest stored " + past(now, *l.Oldest)
+	}
+	if l.Expiring {
+		text += p.paint(red, " and soon deleted for its age")
+	}
+	if l.ETA != nil {
+		return text + ", loaded in about " + spell(time.Duration(*l.ETA*float64(time.Second)))
+	}
+	return text + ", it does not shrink now"
+}
+
+func sinceAcked(now time.Time, acked *time.Time) string {
+	if acked == nil {
+		return "ever"
+	}
+	return "for " + spell(now.Sub(*acked))
 }
 
 func (v statusLine) jobsText() string {

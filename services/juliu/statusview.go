@@ -2,6 +2,7 @@ package juliu
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -9,119 +10,25 @@ import (
 
 	"juliu/pkg/control"
 	"juliu/pkg/stream"
+	juliuv1 "juliu/proto/juliu/v1"
 )
 
-// statusLine is what status prints with --output json.
-type statusLine struct {
-	At          time.Time    `json:"at"`
-	Server      string       `json:"server"`
-	Up          bool         `json:"up"`
-	Sources     []sourceLine `json:"sources"`
-	Stream      streamLine   `json:"stream"`
-	Loaders     loadersLine  `json:"loaders"`
-	Rates       ratesLine    `json:"rates"`
-	DeadLetters uint64       `json:"dead_letters"`
-	Jobs        []jobLine    `json:"jobs"`
-
-	jobs []control.Job
-}
-
-// sourceLine is one resource of one source; what is not known or was never done is null.
-type sourceLine struct {
-	Source     string         `json:"source"`
-	Resource   string         `json:"resource"`
-	Newest     *newestLine    `json:"newest"`
-	Checkpoint checkpointLine `json:"checkpoint"`
-	Lease      *leaseLine     `json:"lease"`
-	Audit      *auditLine     `json:"audit"`
-}
-
-// newestLine is the newest order: Age is since it was stored.
-type newestLine struct {
-	Sequence uint64     `json:"sequence"`
-	Stored   time.Time  `json:"stored"`
-	Modified *time.Time `json:"modified"`
-	Age      float64    `json:"age_seconds"`
-}
-
-// checkpointLine is how far a source is read: Behind is since its cursor.
-type checkpointLine struct {
-	Cursor    *time.Time `json:"cursor"`
-	Behind    float64    `json:"behind_seconds"`
-	Committed *time.Time `json:"committed_at"`
-	ReadAt    *time.Time `json:"read_at"`
-	SweptAt   *time.Time `json:"swept_at"`
-	Start     *time.Time `json:"start"`
-	// Mode is how the ERP is walked, as in EXTRACTOR_CURSOR.
-	Mode   string `json:"mode"`
-	Filter string `json:"filter"`
-	Total  uint64 `json:"records"`
-}
-
-// leaseLine is who reads a source: Since is when the holder began, Term how long the lease lasts without a word.
-type leaseLine struct {
-	Holder string    `json:"holder"`
-	Since  time.Time `json:"since,omitzero"`
-	Term   float64   `json:"term_seconds"`
-}
-
-// auditLine is the last audit: its window, when it ended, and how many missing orders it stored.
-type auditLine struct {
-	Job    string    `json:"job"`
-	From   time.Time `json:"from,omitzero"`
-	To     time.Time `json:"to,omitzero"`
-	Ended  time.Time `json:"ended"`
-	Stored int64     `json:"stored"`
-}
-
-// streamLine is the stream's size; a limit of 0 is none.
-type streamLine struct {
-	Records       uint64    `json:"records"`
-	Bytes         uint64    `json:"bytes"`
-	MaxBytes      uint64    `json:"max_bytes"`
-	MaxAge        float64   `json:"max_age_seconds"`
-	FirstSequence uint64    `json:"first_sequence"`
-	LastSequence  uint64    `json:"last_sequence"`
-	FirstTime     time.Time `json:"first_time,omitzero"`
-}
-
-// loadersLine is how the loaders keep up: Waiting loaders have nothing to do, ETA is until the backlog is loaded.
-type loadersLine struct {
-	Waiting     uint64   `json:"waiting"`
-	Backlog     uint64   `json:"backlog"`
-	AckPending  uint64   `json:"ack_pending"`
-	Redelivered uint64   `json:"redelivered"`
-	AckFloor    uint64   `json:"ack_floor"`
-	ETA         *float64 `json:"eta_seconds"`
-}
-
-// ratesLine is how fast orders come and go, over Seconds.
-type ratesLine struct {
-	Stored  float64 `json:"stored_per_second"`
-	Loaded  float64 `json:"loaded_per_second"`
-	Seconds float64 `json:"seconds"`
-}
-
-// statusOf is the later of two looks, with what only two can tell.
-func statusOf(before, now look) statusLine {
+// statusOf is a look, with what only an earlier one can tell beside it.
+func statusOf(before stream.Snapshot, now look) statusLine {
 	v := statusLine{
 		At: now.at, Server: now.server, Up: now.up, Sources: []sourceLine{}, Jobs: []jobLine{}, DeadLetters: now.stream.DeadLetters,
 		Stream: streamLine{
 			Records: now.stream.Records, Bytes: now.stream.Bytes, MaxBytes: now.stream.MaxBytes, MaxAge: now.stream.MaxAge.Seconds(),
 			FirstSequence: now.stream.FirstSequence, LastSequence: now.stream.LastSequence,
 		},
-		Loaders: loadersLine{
-			Waiting: now.stream.Waiting, Backlog: now.stream.Lag(), AckPending: now.stream.AckPending,
-			Redelivered: now.stream.Redelivered, AckFloor: now.stream.AckFloor,
-		},
-		Rates: ratesOf(before.stream, now.stream),
-		jobs:  openJobs(now.jobs),
+		Loaders: loadersOf(now), Rates: ratesOf(before, now.stream),
+		jobs: openJobs(now.jobs),
 	}
 	if now.stream.Records > 0 {
 		v.Stream.FirstTime = now.stream.FirstTime
 	}
 	v.Loaders.ETA = eta(now.stream.Lag(), v.Rates)
-	for _, s := range now.sources {
+	for _, s := range withUnread(now.sources, now.holders) {
 		v.Sources = append(v.Sources, sourceOf(s, now))
 	}
 	slices.SortStableFunc(v.Sources, func(a, b sourceLine) int { return later(b.Checkpoint.Committed, a.Checkpoint.Committed) })
@@ -131,13 +38,39 @@ func statusOf(before, now look) statusLine {
 	return v
 }
 
+// loadersOf leaves the ETA to whoever knows the rates.
+func loadersOf(now look) loadersLine {
+	s := now.stream
+	return loadersLine{
+		Waiting: s.Waiting, Backlog: s.Lag(), AckPending: s.AckPending, Redelivered: s.Redelivered, AckFloor: s.AckFloor,
+		Oldest: timeUnlessZero(now.oldest), Acked: timeUnlessZero(s.Acked),
+		Stuck: s.AckPending > 0 && stands(now.at, s.ConsumerState), Expiring: expiring(now.at, now.oldest, s.MaxAge), Paused: s.Paused,
+	}
+}
+
+// expiring reports that the oldest record that waits will soon be deleted for its age.
+func expiring(now, oldest time.Time, maxAge time.Duration) bool {
+	return maxAge > 0 && !oldest.IsZero() && now.Sub(oldest).Seconds() > worrying*maxAge.Seconds()
+}
+
+// withUnread adds to the sources those whose lease is held while nothing of them was ever committed.
+func withUnread(sources []stream.SourceState, holders map[string]control.Holder) []stream.SourceState {
+	all := slices.Clone(sources)
+	for _, name := range slices.Sorted(maps.Keys(holders)) {
+		if !slices.ContainsFunc(sources, func(s stream.SourceState) bool { return s.Source == name }) {
+			all = append(all, stream.SourceState{Source: name})
+		}
+	}
+	return all
+}
+
 func sourceOf(s stream.SourceState, now look) sourceLine {
 	c := s.Checkpoint
 	line := sourceLine{
 		Source: s.Source, Resource: s.Resource,
 		Checkpoint: checkpointLine{
 			Cursor: timeOf(c.GetCursor()), Committed: timeOf(c.GetCommittedAt()), ReadAt: timeOf(c.GetReadAt()),
-			SweptAt: timeOf(c.GetSweptAt()), Start: timeOf(c.GetStart()), Mode: "window", Filter: c.GetFilter(), Total: c.GetTotal(),
+			SweptAt: timeOf(c.GetSweptAt()), Start: timeOf(c.GetStart()), Mode: "window", Filter: c.GetFilter(), Total: c.GetTotal(), Standing: standing(c),
 		},
 		Audit: lastAudit(now.jobs, s.Source),
 	}
@@ -155,8 +88,28 @@ func sourceOf(s stream.SourceState, now look) sourceLine {
 	}
 	if holder, held := now.holders[s.Source]; held {
 		line.Lease = &leaseLine{Holder: holder.Name, Since: holder.Since, Term: control.LeaseTTL.Seconds()}
+		if q := holder.Quota; q != nil {
+			line.Quota = &quotaLine{Used: q.Used, Allowed: q.Allowed, Configured: q.Configured, Refused: q.Refused}
+		}
 	}
 	return line
+}
+
+const (
+	// cursorLate is how much older than the last commit the reading may be that moved the cursor.
+	cursorLate = 30 * time.Minute
+	// cursorNear is how near to that reading the cursor is when it had caught up, EXTRACTOR_SETTLE and some more: on the way there the
+	// cursor moves while the reading, which may be of a whole day, is one.
+	cursorNear = 10 * time.Minute
+)
+
+// standing reports that sweeps or jobs commit while the live reading, which had caught up, does not go on.
+func standing(c *juliuv1.Checkpoint) bool {
+	if c.GetReadAt() == nil || c.GetCursor() == nil || c.GetCommittedAt() == nil {
+		return false
+	}
+	readAt := c.GetReadAt().AsTime()
+	return c.GetCommittedAt().AsTime().Sub(readAt) > cursorLate && readAt.Sub(c.GetCursor().AsTime()) < cursorNear
 }
 
 // ratesOf compares two looks by the server's clock. What is deleted for its age meanwhile was counted as stored and not as loaded, a few
@@ -195,6 +148,14 @@ func timeOf(t *timestamppb.Timestamp) *time.Time {
 	}
 	at := t.AsTime()
 	return &at
+}
+
+func timeUnlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
 }
 
 // later orders times; none comes before all.

@@ -130,12 +130,15 @@ func (a App) stackConfig(f upFlags) (StackConfig, string, error) {
 	return cfg, cmp.Or(own.httpAddr, "127.0.0.1:0"), errors.Join(extractorErr, loaderErr)
 }
 
+// sandboxSource begins the names of the sources that are sandboxes.
+const sandboxSource = "sandbox-"
+
 // sandboxConfig puts a sandbox in the ERP's place.
 func (a App) sandboxConfig(f upFlags, cfg *StackConfig) error {
 	var err error
 	if cfg.Extractor, err = extractor.LoadConfigFor(a.sandboxERP(), a.Now(), extractor.Defaults{
 		// Each start of the sandbox is another merchant: it remembers nothing of the one before.
-		Source: "sandbox-" + a.Now().UTC().Format("20060102-150405"),
+		Source: sandboxSource + a.Now().UTC().Format("20060102-150405"),
 		Start:  f.box.History + time.Minute, Interval: time.Second, Settle: 5 * time.Second, Overlap: time.Minute,
 	}); err != nil {
 		return err
