@@ -57,7 +57,7 @@ func (x *examination) searchChosen(ctx context.Context, w Window) error {
 // countChosen is how many orders the ERP has of the statuses that are stored; nil when it does not say.
 func (x *examination) countChosen(ctx context.Context, w Window) (*int, error) {
 	sum := 0
-	for _, status := range statuses() {
+	for _, status := range Statuses() {
 		if status == allStatuses || !x.reader.filter.wants(status) {
 			continue
 		}

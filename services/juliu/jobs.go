@@ -75,8 +75,8 @@ func (a App) jobs() *cobra.Command {
 
 // deskFlags are the flags of every command about jobs.
 func deskFlags(flags *pflag.FlagSet, data, output *string) {
-	flags.StringVar(data, "data", defaultData, "data folder of a juliu up")
-	flags.StringVarP(output, "output", "o", "table", "table or json")
+	flags.StringVar(data, "data", defaultData, "data `folder` of a juliu up")
+	flags.StringVarP(output, "output", "o", "table", "output `format`, table or json")
 }
 
 const defaultData = "data"
