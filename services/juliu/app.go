@@ -104,14 +104,19 @@ func (a App) connect(ctx context.Context, data string) (*stream.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch url, err := embednats.FindURL(data); {
-	case err == nil:
+	url, missing := embednats.FindURL(data)
+	switch {
+	case missing == nil:
 		cfg.nats = stream.Config{URL: url}
-	case !errors.Is(err, embednats.ErrNotRunning):
-		return nil, err
+	case !errors.Is(missing, embednats.ErrNotRunning):
+		return nil, missing
 	}
 	cfg.nats.Name = "juliu"
-	return stream.Connect(ctx, cfg.nats, log)
+	conn, err := stream.Connect(ctx, cfg.nats, log)
+	if unreachable, ok := errors.AsType[*stream.ConnectError](err); ok && missing != nil && unreachable.Code == process.ExitFailed {
+		return nil, fmt.Errorf("%w, or name the data folder of a running juliu up by --data (none runs on %s)", err, data)
+	}
+	return conn, err
 }
 
 // usageError is a flag's value that cannot be used.

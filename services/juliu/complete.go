@@ -145,9 +145,9 @@ func jobIDs(wanted func(control.Job) bool) query {
 	}
 }
 
-// mayBecome tells whether a job's state may become another.
+// mayBecome tells whether a job's state may become another one.
 func mayBecome(state control.State) func(control.Job) bool {
-	return func(job control.Job) bool { return job.Move(state) == nil }
+	return func(job control.Job) bool { return job.State != state && job.Move(state) == nil }
 }
 
 // letterIDs are the dead letters, the newest first.
