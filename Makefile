@@ -54,6 +54,7 @@ fmt: ## Format the code and order its imports
 generate: ## Generate the Go code of proto/, and docs/commands and docs/man from the commands
 	scripts/tools.sh buf protoc-gen-go
 	cd proto && PATH="$(CURDIR)/$(TOOLS):$$PATH" buf generate
+	rm -rf docs/commands docs/man
 	go run ./services/juliu/cmd/reference docs
 
 .PHONY: generate-check

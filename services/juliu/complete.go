@@ -31,10 +31,9 @@ func (a App) complete(cmd *cobra.Command) {
 	for _, child := range cmd.Commands() {
 		a.complete(child)
 	}
-	any := func(control.Job) bool { return true }
 	switch cmd.CommandPath() {
 	case "juliu jobs watch":
-		cmd.ValidArgsFunction = a.offer(1, jobIDs(any))
+		cmd.ValidArgsFunction = a.offer(1, jobIDs(func(control.Job) bool { return true }))
 	case "juliu jobs pause":
 		cmd.ValidArgsFunction = a.offer(1, jobIDs(mayBecome(control.Paused)))
 	case "juliu jobs resume":

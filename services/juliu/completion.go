@@ -2,7 +2,6 @@ package juliu
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 )
@@ -26,24 +25,22 @@ func (a App) completion() *cobra.Command {
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := printScript(cmd.Root(), args[0], a.Out); err != nil {
+			root := cmd.Root()
+			var err error
+			switch args[0] {
+			case "bash":
+				err = root.GenBashCompletionV2(a.Out, true)
+			case "zsh":
+				err = root.GenZshCompletion(a.Out)
+			case "fish":
+				err = root.GenFishCompletion(a.Out, true)
+			default:
+				err = root.GenPowerShellCompletionWithDesc(a.Out)
+			}
+			if err != nil {
 				return fmt.Errorf("print the script for %s: %w", args[0], err)
 			}
 			return nil
 		},
-	}
-}
-
-// printScript writes the script of a shell.
-func printScript(root *cobra.Command, shell string, out io.Writer) error {
-	switch shell {
-	case "bash":
-		return root.GenBashCompletionV2(out, true)
-	case "zsh":
-		return root.GenZshCompletion(out)
-	case "fish":
-		return root.GenFishCompletion(out, true)
-	default:
-		return root.GenPowerShellCompletionWithDesc(out)
 	}
 }

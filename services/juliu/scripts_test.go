@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,8 +24,8 @@ import (
 )
 
 // TestScripts types the commands as an operator does: a script for each, in testdata/script. They share a juliu up that has read 200 orders
-// of a merchant who does nothing more ($UP, and $UP_HTTP), servers that are provisioned and have nothing ($EMPTY, $EMPTY_URL), jobs alone ($JOBS), and
-// dead letters ($DEAD, and $LETTERS, where they stay), and one that was never provisioned ($BARE, a URL).
+// ($UP, and its address $UP_HTTP), servers that are provisioned and hold nothing ($EMPTY, and its URL $EMPTY_URL), jobs that no extractor
+// takes up ($JOBS) or dead letters ($DEAD, and $LETTERS, where they stay), and one that was never provisioned ($BARE, a URL).
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	dir, err := build()
@@ -32,8 +33,9 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	up, http := serveUp(t)
-	empty, jobs, letters, dead := newGround(t, sandbox.Config{}), newGround(t, sandbox.Config{}), newGround(t, sandbox.Config{}), newGround(t, sandbox.Config{})
-	stores := map[string]*control.Jobs{jobs.data: jobs.jobs, letters.data: letters.jobs}
+	empty, jobs := newGround(t, sandbox.Config{}), newGround(t, sandbox.Config{})
+	letters, dead := newGround(t, sandbox.Config{}), newGround(t, sandbox.Config{})
+	s := stage{programs: dir, jobs: map[string]*control.Jobs{jobs.data: jobs.jobs, letters.data: letters.jobs}}
 	letters.keepLetters(t)
 	dead.keepLetters(t)
 	bare, err := embednats.Start(t.Context(), embednats.Options{Dir: t.TempDir(), Log: quiet()})
@@ -45,7 +47,8 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			for name, value := range map[string]string{
-				"PATH": dir + ":" + env.Getenv("PATH"), "UP": up, "UP_HTTP": http, "EMPTY": empty.data, "EMPTY_URL": empty.nats, "JOBS": jobs.data, "LETTERS": letters.data, "DEAD": dead.data, "BARE": bare.URL(),
+				"PATH": dir + ":" + env.Getenv("PATH"), "UP": up, "UP_HTTP": http, "EMPTY": empty.data, "EMPTY_URL": empty.nats,
+				"JOBS": jobs.data, "LETTERS": letters.data, "DEAD": dead.data, "BARE": bare.URL(),
 				"KEY": sandbox.DefaultAppKey, "SECRET": sandbox.DefaultAppSecret, "TOKEN": sandbox.DefaultAccessToken,
 			} {
 				env.Setenv(name, value)
@@ -53,8 +56,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"refused": refused, "golden": golden, "background": background,
-			"newjob": func(ts *testscript.TestScript, _ bool, args []string) { newJob(ts, stores[args[1]], args[0]) },
+			"background": s.background, "refused": s.refused, "golden": golden, "capture": capture, "newjob": s.newJob,
 		},
 		RequireUniqueNames: true,
 	})
@@ -80,7 +82,7 @@ func serveUp(t *testing.T) (string, string) {
 	return data, found
 }
 
-// until starts a program and waits for a line that matches; it returns the first group. stop interrupts the program and waits for its end.
+// until starts a program and waits for a line that matches; it returns the first group. stop kills the program and waits for its end.
 func until(cmd *exec.Cmd, want *regexp.Regexp) (string, func(), error) {
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -112,19 +114,28 @@ func until(cmd *exec.Cmd, want *regexp.Regexp) (string, func(), error) {
 	return found, stop, nil
 }
 
-// background VARIABLE REGEXP PROGRAM [ARGUMENT]... leaves a program running until the script ends; the variable gets the first group of the
-// line of its output that matches.
-func background(ts *testscript.TestScript, _ bool, args []string) {
-	path, err := exec.LookPath(args[2])
-	for _, dir := range strings.Split(ts.Getenv("PATH"), ":") {
-		if err != nil {
-			path, err = exec.LookPath(dir + "/" + args[2])
+// stage is where scripts run: the folder of the programs, and the jobs of the servers by data folder.
+type stage struct {
+	programs string
+	jobs     map[string]*control.Jobs
+}
+
+// juliu is a command line of juliu with the settings of a script.
+func (s stage) juliu(ts *testscript.TestScript, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), filepath.Join(s.programs, "juliu"), args...) // the script ends it
+	cmd.Dir, cmd.Env = ts.MkAbs("."), []string{}
+	for _, name := range []string{"PATH", "NATS_URL", "HTTP_ADDR"} {
+		if value := ts.Getenv(name); value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
 		}
 	}
-	ts.Check(err)
-	cmd := exec.Command(path, args[3:]...)
-	cmd.Env, cmd.Dir = []string{}, ts.MkAbs(".")
-	found, stop, err := until(cmd, regexp.MustCompile(args[1]))
+	return cmd
+}
+
+// background VARIABLE REGEXP ARGUMENT... leaves a juliu running until the script ends; the variable gets the first group of the line of its
+// output that matches.
+func (s stage) background(ts *testscript.TestScript, _ bool, args []string) {
+	found, stop, err := until(s.juliu(ts, args[2:]), regexp.MustCompile(args[1]))
 	ts.Check(err)
 	ts.Defer(stop)
 	ts.Setenv(args[0], found)
@@ -132,40 +143,34 @@ func background(ts *testscript.TestScript, _ bool, args []string) {
 
 // refused CODE REGEXP LINE... runs command lines of juliu, all at once: each must end with the exit code and one line on standard error
 // that matches, and print nothing else.
-func refused(ts *testscript.TestScript, _ bool, args []string) {
+func (s stage) refused(ts *testscript.TestScript, _ bool, args []string) {
 	code, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	want := regexp.MustCompile(`^juliu: .*` + args[1] + `.*\n$`)
-	dir, err := build()
-	ts.Check(err)
 	var group sync.WaitGroup
-	wrong := make(chan string, len(args))
-	for _, line := range args[2:] {
-		cmd := exec.Command(dir+"/juliu", strings.Fields(line)...)
-		cmd.Dir = ts.MkAbs(".")
-		for _, name := range []string{"PATH", "NATS_URL", "HTTP_ADDR", "LOG_FORMAT"} {
-			if value := ts.Getenv(name); value != "" {
-				cmd.Env = append(cmd.Env, name+"="+value)
-			}
-		}
+	wrong := make([]error, len(args))
+	for i, line := range args[2:] {
+		cmd := s.juliu(ts, strings.Fields(line))
 		group.Go(func() {
 			var errs strings.Builder
 			cmd.Stderr = &errs
-			out, err := cmd.Output()
+			out, _ := cmd.Output()
 			if cmd.ProcessState.ExitCode() != code || !want.MatchString(errs.String()) || len(out) > 0 {
-				wrong <- fmt.Sprintf("juliu %s: %v, want exit code %d and one line like %s\n%s%s", line, err, code, want, errs.String(), out)
+				wrong[i] = fmt.Errorf("juliu %s: exit code %d, want %d and one line like %s\n%s%s", line, cmd.ProcessState.ExitCode(), code, want, errs.String(), out)
 			}
 		})
 	}
 	group.Wait()
-	close(wrong)
-	var all []string
-	for text := range wrong {
-		all = append(all, text)
+	ts.Check(errors.Join(wrong...))
+}
+
+// capture FILE VARIABLE REGEXP sets the variable to the first group of what matches in a file, which may be stdout or stderr.
+func capture(ts *testscript.TestScript, _ bool, args []string) {
+	match := regexp.MustCompile(`(?m)` + args[2]).FindStringSubmatch(ts.ReadFile(args[0]))
+	if match == nil {
+		ts.Fatalf("nothing in %s matches %s", args[0], args[2])
 	}
-	if len(all) > 0 {
-		ts.Fatalf("%s", strings.Join(all, "\n"))
-	}
+	ts.Setenv(args[1], match[1])
 }
 
 // golden FILE compares what was printed last with a file, in which every time, job and data folder stands as its kind.
@@ -198,12 +203,13 @@ func (g *ground) keepLetters(t *testing.T) {
 	}
 }
 
-// newJob makes a job that no extractor takes up; $JOB names it. In a script: newjob STATE DATA.
-func newJob(ts *testscript.TestScript, jobs *control.Jobs, state string) {
+// newJob STATE DATA makes a job that no extractor takes up; $JOB names it.
+func (s stage) newJob(ts *testscript.TestScript, _ bool, args []string) {
+	jobs := s.jobs[args[1]]
 	job, err := jobs.Create(context.Background(), extractor.BackfillKind, "nobody", extractor.Backfill{SoIDs: []string{"1", "2"}})
 	ts.Check(err)
 	for _, next := range []control.State{control.Planned, control.Running} {
-		if string(job.State) == state {
+		if string(job.State) == args[0] {
 			break
 		}
 		job, err = jobs.Change(context.Background(), job.ID, func(j *control.Job) error {

@@ -11,7 +11,7 @@ import (
 	"juliu/services/loader"
 )
 
-// write writes all pages below a folder, and removes those of commands that are gone.
+// write writes all pages below a folder.
 func write(root *cobra.Command, folder string) error {
 	prepare(root)
 	pages := map[string][]byte{}
@@ -24,9 +24,6 @@ func write(root *cobra.Command, folder string) error {
 		}
 	}
 	for _, part := range []string{"commands", "man"} {
-		if err := os.RemoveAll(filepath.Join(folder, part)); err != nil {
-			return fmt.Errorf("remove the old pages: %w", err)
-		}
 		if err := os.MkdirAll(filepath.Join(folder, part), 0o755); err != nil { //nolint:gosec // documents are for all
 			return fmt.Errorf("create the pages' folder: %w", err)
 		}
