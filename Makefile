@@ -51,12 +51,14 @@ fmt: ## Format the code and order its imports
 	$(TOOLS)/golangci-lint fmt ./...
 
 .PHONY: generate
-generate: ## Generate the Go code of proto/
+generate: ## Generate the Go code of proto/, and docs/commands and docs/man from the commands
 	scripts/tools.sh buf protoc-gen-go
 	cd proto && PATH="$(CURDIR)/$(TOOLS):$$PATH" buf generate
+	rm -rf docs/commands docs/man
+	go run ./services/juliu/cmd/reference docs
 
 .PHONY: generate-check
-generate-check: ## Check proto/: lint, generated code current, nothing broken for older readers
+generate-check: ## Check that what is generated is current, and proto/: lint, nothing broken for older readers
 	scripts/generate-check.sh
 
 .PHONY: links-check

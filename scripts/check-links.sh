@@ -15,6 +15,13 @@ for service in extractor loader; do
 		echo "check-links: bin/$service is clean ($(wc -l <<<"$deps") packages)"
 	fi
 done
+# The writer of docs/commands and docs/man, and what tests run, are no part of the command either.
+if found="$(go list -deps ./services/juliu/cmd/juliu | grep -E '^(github\.com/(cpuguy83/go-md2man|rogpeppe)/|github\.com/spf13/cobra/doc$|testing($|/))')"; then
+	printf 'check-links: bin/juliu must not link these:\n%s\n' "$found" >&2
+	status=1
+else
+	echo "check-links: bin/juliu is clean"
+fi
 # The tag might come from GOFLAGS; and what is built already says it by the name of the variable.
 if go list -f '{{join .GoFiles "\n"}}' ./pkg/failpoint | grep -qx on.go; then
 	echo 'check-links: the build tag failpoint is set: unset it in GOFLAGS' >&2

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Proves that the schema is clean, that the committed generated code is the one it generates, and that no reader of the last
-# schema is broken by this one. Compares with the branch point of origin/main, else with the commit before.
+# Proves that the schema is clean, that the committed generated code is the one it generates, that the committed pages about the commands are
+# the ones that the commands generate, and that no reader of the last schema is broken by this one. Compares with the branch point of
+# origin/main, else with the commit before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/tools.sh buf protoc-gen-go
@@ -15,6 +16,15 @@ if ! diff -r --exclude='*.proto' --exclude='buf*.yaml' "$work/generated" proto; 
 	echo "generate-check: the generated code differs from the schema: run 'make generate' and commit the result" >&2
 	exit 1
 fi
+
+mkdir "$work/docs"
+go run ./services/juliu/cmd/reference "$work/docs"
+for part in commands man; do
+	if ! diff -r "$work/docs/$part" "docs/$part"; then
+		echo "generate-check: docs/$part differs from the commands: run 'make generate' and commit the result" >&2
+		exit 1
+	fi
+done
 
 # baseline prints the commit to compare with, or nothing in a first commit or a clone of depth 1.
 baseline() {
@@ -33,7 +43,7 @@ if [[ -n $base ]] && git cat-file -e "$base:proto/buf.yaml" 2>/dev/null; then
 	mkdir "$work/base"
 	git archive "$base" proto | tar -x -C "$work/base"
 	(cd proto && buf breaking --against "$work/base/proto")
-	echo "generate-check: schema clean, generated code current, compatible with $(git rev-parse --short "$base")"
+	echo "generate-check: schema clean, generated code and pages current, compatible with $(git rev-parse --short "$base")"
 else
-	echo "generate-check: schema clean, generated code current; no earlier schema to compare with"
+	echo "generate-check: schema clean, generated code and pages current; no earlier schema to compare with"
 fi

@@ -37,7 +37,7 @@ func Healthcheck(ctx context.Context, addr string) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("check health: %w", err)
+		return fmt.Errorf("check health: %w; start the service, or set HTTP_ADDR to where it listens", err)
 	}
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 4096))

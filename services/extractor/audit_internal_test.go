@@ -260,7 +260,7 @@ func TestAnAuditOfAStatusCountsThatStatus(t *testing.T) {
 			if all := len(w.erp.box.Ledger().Final()); r.Found() > 0 || r.Total().Stream != int64(len(w.stream.newest)) || len(w.stream.newest) >= all {
 				t.Errorf("seed %d: %d of %d orders stored; %+v", seed, len(w.stream.newest), all, r)
 			}
-			if most := int64(len(statuses()) * w.poller.cfg.PageSize * len(r.Windows)); r.Total().Compared == 0 || r.Total().Compared > most {
+			if most := int64(len(Statuses()) * w.poller.cfg.PageSize * len(r.Windows)); r.Total().Compared == 0 || r.Total().Compared > most {
 				t.Errorf("seed %d: compared %d rows, more than first pages: %+v", seed, r.Total().Compared, r.Windows)
 			}
 			altered := w.shown(random)

@@ -59,7 +59,7 @@ func (x *examination) searchChosen(ctx context.Context, w Window) error {
 func (x *examination) countChosen(ctx context.Context, w Window) (*int, []row, error) {
 	var shown []row
 	sum := 0
-	for _, status := range statuses() {
+	for _, status := range Statuses() {
 		if status == allStatuses || !x.reader.filter.wants(status) {
 			continue
 		}

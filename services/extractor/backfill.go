@@ -42,8 +42,8 @@ func (b Backfill) Validate(now time.Time) error {
 		return errors.New("the window's begin lies before the year 1990")
 	case b.To.After(now.Add(time.Minute)):
 		return errors.New("the window's end lies in the future")
-	case b.Status != "" && !slices.Contains(statuses(), b.Status):
-		return fmt.Errorf("status %q is none of %s", b.Status, strings.Join(statuses(), ", "))
+	case b.Status != "" && !slices.Contains(Statuses(), b.Status):
+		return fmt.Errorf("status %q is none of %s", b.Status, strings.Join(Statuses(), ", "))
 	}
 	return nil
 }

@@ -151,7 +151,7 @@ func (env Environment) parse(p *setting.Parser, now time.Time) Config {
 
 func (env Environment) filter(p *setting.Parser) Filter {
 	f := Filter{
-		Status:       p.OneOf("EXTRACTOR_STATUS", env.Status, statuses()...),
+		Status:       p.OneOf("EXTRACTOR_STATUS", env.Status, Statuses()...),
 		OfflineShops: p.Bool("EXTRACTOR_OFFLINE_SHOPS", env.OfflineShops),
 	}
 	if f.Status == allStatuses {

@@ -77,8 +77,8 @@ func (f Filter) String() string {
 // allStatuses is the choice of every order.
 const allStatuses = "all"
 
-// statuses are what can be chosen: all, or one of the vendor's statuses.
-func statuses() []string {
+// Statuses are what can be chosen: all, or one of the vendor's statuses.
+func Statuses() []string {
 	return []string{allStatuses, "WaitConfirm", "OuterConfirming", "Confirmed", "Cancelled", "Archive", "Delete"}
 }
 

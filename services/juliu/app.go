@@ -35,16 +35,17 @@ func (a App) Run(ctx context.Context, args []string) int {
 	started := false
 	root := a.root(&started) //nolint:contextcheck // commands get theirs from ExecuteContext
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
 		return 0
-	}
-	_, _ = fmt.Fprintf(a.Err, "juliu: %v\n", err)
-	if !started {
-		_, _ = fmt.Fprintln(a.Err, "Run 'juliu --help' for the commands and 'juliu COMMAND --help' for its flags.")
+	case !started:
+		_, _ = fmt.Fprintf(a.Err, "juliu: %s\n", misuse(cmd, err))
 		return process.ExitUsage
+	default:
+		_, _ = fmt.Fprintf(a.Err, "juliu: %v\n", err)
+		return process.ExitCode(err)
 	}
-	return process.ExitCode(err)
 }
 
 const rootHelp = `juliu takes every outbound order of a Jushuitan (聚水潭) merchant onto a NATS JetStream stream, and from there into a sink.
@@ -54,29 +55,34 @@ Try it, nothing else needed:
   juliu read --last 5      the newest orders on the stream
   juliu status --watch     how fresh the stream is and how the loaders keep up
   juliu doctor             what is wrong, and what cures it
-  juliu backfill --help    read past orders again, or orders by number
-  juliu audit --from 24h   prove that the stream has every order of the ERP
   juliu replay --help      have the loaders load stored orders again
   juliu dlq groups         why orders could not be loaded, and what to do with them
 
-With a real ERP set JST_BASE_URL, JST_APP_KEY, JST_APP_SECRET, JST_ACCESS_TOKEN and EXTRACTOR_START; docs/configuration.md lists all settings.`
+With a real ERP set JST_BASE_URL, JST_APP_KEY, JST_APP_SECRET, JST_ACCESS_TOKEN and EXTRACTOR_START (docs/configuration.md lists all settings);
+then also:
+  juliu audit --from 24h   prove that the stream has every order of the ERP
+  juliu backfill --help    read past orders again, or orders by number`
+
+// Command is the tree of all commands, for the pages of docs.
+func (a App) Command() *cobra.Command { return a.root(new(bool)) }
 
 // root builds the command tree; started is set once the command line was understood.
 func (a App) root(started *bool) *cobra.Command {
 	root := &cobra.Command{
-		Use:               "juliu",
-		Short:             "Jushuitan orders onto NATS JetStream, and into a sink",
-		Long:              rootHelp,
-		Args:              cobra.NoArgs,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { *started = true },
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:              "juliu",
+		Short:            "Jushuitan orders onto NATS JetStream, and into a sink",
+		Long:             rootHelp,
+		Args:             cobra.NoArgs,
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		PersistentPreRun: func(*cobra.Command, []string) { *started = true },
+		RunE:             func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.AddCommand(a.up(), a.status(), a.doctor(), a.read(), a.backfill(), a.audit(), a.replay(), a.jobs(), a.dlq(), a.provision(), a.sandbox(), a.healthcheck(), a.version())
+	root.AddCommand(a.up(), a.status(), a.doctor(), a.read(), a.backfill(), a.audit(), a.replay(), a.jobs(), a.dlq(), a.provision(), a.sandbox(), a.healthcheck(), a.completion(), a.version())
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp) // files only where a file is meant
+	a.complete(root)
 	return root
 }
 
@@ -99,14 +105,19 @@ func (a App) connect(ctx context.Context, data string) (*stream.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch url, err := embednats.FindURL(data); {
-	case err == nil:
+	url, missing := embednats.FindURL(data)
+	switch {
+	case missing == nil:
 		cfg.nats = stream.Config{URL: url}
-	case !errors.Is(err, embednats.ErrNotRunning):
-		return nil, err
+	case !errors.Is(missing, embednats.ErrNotRunning):
+		return nil, missing
 	}
 	cfg.nats.Name = "juliu"
-	return stream.Connect(ctx, cfg.nats, log)
+	conn, err := stream.Connect(ctx, cfg.nats, log)
+	if unreachable, ok := errors.AsType[*stream.ConnectError](err); ok && missing != nil && unreachable.Code == process.ExitFailed {
+		return nil, fmt.Errorf("%w, or name the data folder of a running juliu up by --data (none runs on %s)", err, data)
+	}
+	return conn, err
 }
 
 // usageError is a flag's value that cannot be used.

@@ -66,17 +66,17 @@ func (a App) audit() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.from, "from", "", "begin of the window of modification time")
-	flags.StringVar(&f.to, "to", "", "end of the window, itself excluded (default now)")
-	flags.StringVar(&f.shop, "shop", "", "only this shop_id (default what the extractor reads)")
-	flags.StringVar(&f.source, "source", "main", "the merchant's account, as in EXTRACTOR_SOURCE")
-	flags.StringVar(&f.sink, "sink", "", "also compare this sink with the stream: postgres")
-	flags.StringVar(&f.job, "job", "", "print the report of this audit in place of a new one")
-	flags.BoolVar(&f.repair, "repair", false, "store what is missing")
+	flags.StringVar(&f.from, "from", "", "begin of the window of modification `time`")
+	flags.StringVar(&f.to, "to", "", "end of the window, a `time` that is itself excluded (default now)")
+	flags.StringVar(&f.shop, "shop", "", "only this `shop_id` (default what the extractor reads)")
+	flags.StringVar(&f.source, "source", "main", "the merchant's account: the `source` that EXTRACTOR_SOURCE names")
+	flags.StringVar(&f.sink, "sink", "", "also compare this `sink` with the stream: postgres")
+	flags.StringVar(&f.job, "job", "", "print the report of the audit with this `ID` in place of a new one")
+	flags.BoolVar(&f.repair, "repair", false, "store what is missing, stale or altered")
 	flags.BoolVar(&f.exact, "exact", false, "read every row, and not only where counts differ")
 	flags.BoolVar(&f.wait, "wait", false, "wait until all of the window has settled")
-	flags.StringVar(&f.data, "data", defaultData, "data folder of a juliu up")
-	flags.StringVarP(&f.output, "output", "o", "table", "table, json or markdown")
+	flags.StringVar(&f.data, "data", defaultData, "data `folder` of a juliu up")
+	flags.StringVarP(&f.output, "output", "o", "table", "output `format`, table, json or markdown")
 	return cmd
 }
 
@@ -94,7 +94,7 @@ func (f auditFlags) check(flags *pflag.FlagSet) error {
 	case f.job != "" && (f.from+f.to+f.shop+f.sink != "" || f.repair || f.exact || f.wait || flags.Changed("source")):
 		return usageError{"--job prints a report that is there, and does nothing: give it alone, with --output and --data at most"}
 	case f.job != "":
-		return jobIDs([]string{f.job})
+		return checkJobIDs([]string{f.job})
 	case f.from == "":
 		return usageError{"say what to compare: --from, and --to unless it is now"}
 	}

@@ -59,15 +59,15 @@ func (a App) backfill() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.from, "from", "", "begin of the window of modification time")
-	flags.StringVar(&f.to, "to", "", "end of the window, itself excluded (default now)")
-	flags.StringVar(&f.soIDs, "so-ids", "", "online order numbers: a,b,c or @file")
-	flags.StringVar(&f.shop, "shop", "", "only this shop_id (default what the extractor reads)")
-	flags.StringVar(&f.status, "status", "", "only orders that have come as far as this status, e.g. Confirmed, or all (default: as the extractor does)")
+	flags.StringVar(&f.from, "from", "", "begin of the window of modification `time`")
+	flags.StringVar(&f.to, "to", "", "end of the window, a `time` that is itself excluded (default now)")
+	flags.StringVar(&f.soIDs, "so-ids", "", "online order `numbers`: a,b,c or @file")
+	flags.StringVar(&f.shop, "shop", "", "only this `shop_id` (default what the extractor reads)")
+	flags.StringVar(&f.status, "status", "", "only orders that have come as far as this `status`, e.g. Confirmed, or all (default what the extractor reads)")
 	flags.BoolVar(&f.archive, "archive", false, "read the archived orders in place of the current ones")
-	flags.StringVar(&f.source, "source", "main", "the merchant's account, as in EXTRACTOR_SOURCE")
+	flags.StringVar(&f.source, "source", "main", "the merchant's account: the `source` that EXTRACTOR_SOURCE names")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "start without asking")
-	flags.BoolVar(&f.detach, "detach", false, "start it and leave it running")
+	flags.BoolVar(&f.detach, "detach", false, "start the job and leave it running")
 	deskFlags(flags, &f.data, &f.output)
 	return cmd
 }

@@ -18,7 +18,7 @@ func TestBadArgumentsAreRefusedWithoutAServer(t *testing.T) {
 		"dlq show abc":                                    `"abc" is no ID of a dead letter`,
 		"dlq show 0":                                      `"0" is no ID of a dead letter`,
 		"dlq show -- -7":                                  `"-7" is no ID of a dead letter`,
-		"dlq show 1 2":                                    "accepts 1 arg",
+		"dlq show 1 2":                                    "write it as: juliu dlq show ID",
 		"dlq show 1 --by=":                                "--by is empty",
 		"dlq requeue":                                     "which letters?",
 		"dlq requeue 1 x":                                 `"x" is no ID of a dead letter`,

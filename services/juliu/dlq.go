@@ -89,13 +89,13 @@ func (a App) dlq() *cobra.Command {
 
 const (
 	byFlag  = "by"
-	byUsage = "who does it, for the history (default this user@host)"
+	byUsage = "`who` does it, for the history (default this user@host)"
 )
 
 // settleFlags are those of requeue and drop.
 func (f *dlqFlags) settleFlags(flags *pflag.FlagSet) {
 	f.choice.flags(flags, false)
-	flags.StringVar(&f.choice.group, "group", "", "all letters of a cause, as groups names it")
+	flags.StringVar(&f.choice.group, "group", "", "all letters of this `group`, as groups names it")
 	flags.BoolVar(&f.all, "all", false, "all letters")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	flags.StringVar(&f.who, byFlag, "", byUsage)

@@ -21,15 +21,15 @@ type choice struct {
 }
 
 func (c *choice) flags(flags *pflag.FlagSet, withLimit bool) {
-	flags.StringVar(&c.class, "class", "", "only this class: rejected, exhausted, undecodable, unsettled or no-identity")
-	flags.StringVar(&c.reason, "reason", "", "only reasons that hold this text")
-	flags.StringVar(&c.source, "source", "", "only this source")
-	flags.StringVar(&c.resource, "resource", "", "only this resource, e.g. sales-out")
-	flags.StringVar(&c.shop, "shop", "", "only this shop_id")
-	flags.StringVar(&c.order, "order", "", "only this order (io_id)")
+	flags.StringVar(&c.class, "class", "", "only this `class`: rejected, exhausted, undecodable, no-identity or unsettled")
+	flags.StringVar(&c.reason, "reason", "", "only reasons that hold this `text`")
+	flags.StringVar(&c.source, "source", "", "only this `source`")
+	flags.StringVar(&c.resource, "resource", "", "only this `resource`, e.g. sales-out")
+	flags.StringVar(&c.shop, "shop", "", "only this `shop_id`")
+	flags.StringVar(&c.order, "order", "", "only this order (`io_id`)")
 	flags.DurationVar(&c.since, "since", 0, "only what was given up this long ago or later, e.g. 24h")
 	if withLimit {
-		flags.IntVar(&c.limit, "limit", 0, "at most n letters")
+		flags.IntVar(&c.limit, "limit", 0, "at most `n` letters")
 	}
 }
 

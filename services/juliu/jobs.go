@@ -43,7 +43,7 @@ func (a App) jobs() *cobra.Command {
 	deskFlags(jobs.PersistentFlags(), &data, &output)
 	add := func(use, short string, args cobra.PositionalArgs, run func(ctx context.Context, d desk, args []string) error) {
 		jobs.AddCommand(&cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
-			if err := jobIDs(args); err != nil {
+			if err := checkJobIDs(args); err != nil {
 				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
@@ -77,8 +77,8 @@ func (a App) jobs() *cobra.Command {
 	return jobs
 }
 
-// jobIDs refuses what is no ID of a job. Every error is a usageError.
-func jobIDs(args []string) error {
+// checkJobIDs refuses what is no ID of a job. Every error is a usageError.
+func checkJobIDs(args []string) error {
 	for _, arg := range args {
 		if !regexp.MustCompile(`^\d{8}-\d{6}-[a-z2-7]{3}$`).MatchString(arg) { // as package control makes them
 			return usageError{fmt.Sprintf("%q is no ID of a job, such as 20261124-161633-k3f; see: juliu jobs list", arg)}
@@ -89,8 +89,8 @@ func jobIDs(args []string) error {
 
 // deskFlags are the flags of every command about jobs.
 func deskFlags(flags *pflag.FlagSet, data, output *string) {
-	flags.StringVar(data, "data", defaultData, "data folder of a juliu up")
-	flags.StringVarP(output, "output", "o", "table", "table or json")
+	flags.StringVar(data, "data", defaultData, "data `folder` of a juliu up")
+	flags.StringVarP(output, "output", "o", "table", "output `format`, table or json")
 }
 
 const defaultData = "data"

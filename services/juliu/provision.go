@@ -17,11 +17,12 @@ It connects by NATS_URL (or NATS_CONTEXT, NATS_CREDS …) and waits up to half a
 
 func (a App) provision() *cobra.Command {
 	return &cobra.Command{
-		Use:   "provision",
-		Short: "Create or update the streams and consumers",
-		Long:  provisionHelp,
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return a.provisionNow(cmd.Context()) },
+		Use:     "provision",
+		Short:   "Create or update the streams and consumers",
+		Long:    provisionHelp,
+		Example: "  NATS_URL=nats://127.0.0.1:4222 juliu provision",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.provisionNow(cmd.Context()) },
 	}
 }
 

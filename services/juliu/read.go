@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -50,16 +51,16 @@ func (a App) read() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.data, "data", "data", "data folder of a juliu up")
-	flags.StringVarP(&f.output, "output", "o", "table", "table or json")
-	flags.StringVar(&f.source, "source", "", "only this source")
-	flags.StringVar(&f.resource, "resource", "", "only this resource, e.g. sales-out")
-	flags.StringVar(&f.shop, "shop", "", "only this shop_id")
-	flags.IntVar(&f.last, "last", 0, "only the newest n records")
-	flags.IntVar(&f.limit, "limit", 0, "stop after n records")
-	flags.Uint64Var(&f.from, "from-seq", 0, "begin at this stream sequence")
-	flags.DurationVar(&f.since, "since", 0, "begin with records stored this long ago")
-	flags.BoolVarP(&f.follow, "follow", "f", false, "wait for more")
+	flags.StringVar(&f.data, "data", "data", "data `folder` of a juliu up")
+	flags.StringVarP(&f.output, "output", "o", "table", "output `format`, table or json")
+	flags.StringVar(&f.source, "source", "", "only this `source`")
+	flags.StringVar(&f.resource, "resource", "", "only this `resource`, e.g. sales-out")
+	flags.StringVar(&f.shop, "shop", "", "only this `shop_id`")
+	flags.IntVar(&f.last, "last", 0, "only the newest `n` records")
+	flags.IntVar(&f.limit, "limit", 0, "stop after `n` records")
+	flags.Uint64Var(&f.from, "from-seq", 0, "begin at this `sequence` of the stream")
+	flags.DurationVar(&f.since, "since", 0, "begin with records stored this long ago, e.g. 1h")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "wait for more until Ctrl-C")
 	return cmd
 }
 
@@ -76,15 +77,33 @@ func (a App) readNow(ctx context.Context, f readFlags) error {
 	if f.since > 0 {
 		o.Since = a.Now().Add(-f.since)
 	}
-	if f.output == "json" {
-		err = stream.Read(ctx, conn, o, a.printJSON)
-	} else {
-		err = a.printTable(func(row func(stream.Delivery) error) error { return stream.Read(ctx, conn, o, row) }, f.follow)
+	found := false
+	read := func(row func(stream.Delivery) error) error {
+		return stream.Read(ctx, conn, o, func(d stream.Delivery) error {
+			found = true
+			return row(d)
+		})
 	}
-	if f.follow && ctx.Err() != nil {
+	if f.output == "json" {
+		err = read(a.printJSON)
+	} else {
+		err = a.printTable(read, f.follow)
+	}
+	switch {
+	case f.follow && ctx.Err() != nil:
 		return nil
+	case err == nil && !found:
+		_, _ = fmt.Fprintln(a.Err, f.nothing())
 	}
 	return err
+}
+
+// nothing says why no order was printed, and what to do.
+func (f readFlags) nothing() string {
+	if f.source+f.resource+f.shop != "" || f.from > 0 || f.since > 0 {
+		return "juliu: no orders match; see all there are with: juliu read"
+	}
+	return "juliu: no orders on the stream yet; start an extractor, and 'juliu status' shows how far it is"
 }
 
 // line is one line of --output json.
@@ -112,8 +131,11 @@ func (a App) printJSON(d stream.Delivery) error {
 // printTable prints one record a row, without personal data.
 func (a App) printTable(read func(func(stream.Delivery) error) error, flush bool) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "SEQUENCE\tORDER\tSHOP\tSTATUS\tAMOUNT\tMODIFIED +08:00\tSTORED +08:00")
+	head := sync.OnceFunc(func() {
+		_, _ = fmt.Fprintln(w, "SEQUENCE\tORDER\tSHOP\tSTATUS\tAMOUNT\tMODIFIED +08:00\tSTORED +08:00")
+	})
 	err := read(func(d stream.Delivery) error {
+		head()
 		if d.Err != nil {
 			_, err := fmt.Fprintf(w, "%d\t(not readable: %v)\n", d.Sequence, d.Err)
 			return err //nolint:wrapcheck // a closed standard output needs no more words

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -63,19 +64,19 @@ func (a App) replay() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.since, "since", "", "records stored in this time until now, e.g. 24h")
-	flags.StringVar(&f.from, "from", "", "records stored since this time")
-	flags.StringVar(&f.to, "to", "", "records stored before this time (default now)")
-	flags.Uint64Var(&f.fromSeq, "from-seq", 0, "records from this sequence of the stream on; 1 is all")
+	flags.StringVar(&f.since, "since", "", "records stored in this `duration` until now, e.g. 24h")
+	flags.StringVar(&f.from, "from", "", "records stored since this `time`")
+	flags.StringVar(&f.to, "to", "", "records stored before this `time` (default now)")
+	flags.Uint64Var(&f.fromSeq, "from-seq", 0, "records from this `sequence` of the stream on; 1 is all")
 	flags.BoolVar(&f.newest, "last-per-order", false, "only the newest version of each order")
-	flags.StringVar(&f.source, "source", "", "only this merchant's account, as in EXTRACTOR_SOURCE")
-	flags.StringVar(&f.resource, "resource", "", "only this resource, e.g. sales-out")
-	flags.StringVar(&f.shop, "shop", "", "only this shop_id")
-	flags.StringVar(&f.order, "order", "", "only this order: an io_id, as in the ORDER column of 'juliu read'")
-	flags.StringVar(&f.status, "status", "", "only records of this status, e.g. Cancelled; with --last-per-order, orders whose newest version has it")
-	flags.IntVar(&f.rate, "rate", 0, "records a second that all loaders load together (default no limit)")
+	flags.StringVar(&f.source, "source", "", "only this `source`, the merchant's account, as in EXTRACTOR_SOURCE")
+	flags.StringVar(&f.resource, "resource", "", "only this `resource`, e.g. sales-out")
+	flags.StringVar(&f.shop, "shop", "", "only this `shop_id`")
+	flags.StringVar(&f.order, "order", "", "only this order (`io_id`), as in the ORDER column of 'juliu read'")
+	flags.StringVar(&f.status, "status", "", "only records of this `status`, e.g. Cancelled; with --last-per-order, orders whose newest version has it")
+	flags.IntVar(&f.rate, "rate", 0, "`records` a second that all loaders load together (default no limit)")
 	flags.BoolVar(&f.force, "force", false, "write also versions that the sink has already")
-	flags.StringVar(&f.sink, "sink", "", "another sink: noop, jsonl, jsonl:FILE, postgres or webhook, with each loader's own settings")
+	flags.StringVar(&f.sink, "sink", "", "another `sink`: noop, jsonl, jsonl:FILE, postgres or webhook, with each loader's own settings")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only say what would be loaded")
 	flags.BoolVar(&f.wait, "wait", false, "follow it until it ends")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "start without asking")
@@ -160,11 +161,11 @@ func (a App) replayNow(ctx context.Context, f replayFlags, query stream.ReplayQu
 	if spec.Plan, err = stream.PlanReplay(ctx, d.conn, query); err != nil {
 		return err
 	}
+	if spec.Plan.Chosen == 0 && !f.dryRun {
+		return errors.New(strings.TrimSuffix("nothing to replay: no record on the stream is what was asked for; see what there is with: juliu read --limit 10; "+leftOut(spec, reach), "; "))
+	}
 	if err := d.tellReplay(spec, reach, f.dryRun); err != nil || f.dryRun {
 		return err
-	}
-	if spec.Plan.Chosen == 0 {
-		return errors.New("nothing to replay: no record on the stream is what was asked for; see what there is with: juliu read --limit 10")
 	}
 	if !f.yes {
 		if err := a.ask(ctx, d.notes, "Start?"); err != nil {

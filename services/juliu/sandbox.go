@@ -23,13 +23,13 @@ It accepts the test credentials that the vendor publishes; the line that it prin
 
 // sandboxFlags are the flags that `up` and `sandbox` share.
 func sandboxFlags(flags *pflag.FlagSet, cfg *sandbox.Config, faults *float64) {
-	flags.IntVar(&cfg.Orders, "orders", 2000, "sandbox: orders in its history")
-	flags.DurationVar(&cfg.History, "history", 72*time.Hour, "sandbox: how far back its history reaches")
-	flags.Float64Var(&cfg.Traffic.PerSecond, "traffic", 2, "sandbox: changes of orders a second")
-	flags.Uint64Var(&cfg.Seed, "seed", 1, "sandbox: the same seed gives the same orders")
-	flags.IntVar(&cfg.RatePerSecond, "rate-per-second", sandbox.DefaultRatePerSecond, "sandbox: calls allowed in any second; 0 without bound")
-	flags.IntVar(&cfg.RatePerMinute, "rate-per-minute", sandbox.DefaultRatePerMinute, "sandbox: calls allowed in any minute; 0 without bound")
-	flags.Float64Var(faults, "faults", 0, "sandbox: share of calls that fail, 0 to 1 (rate limits, HTML pages, cut bodies, resets …)")
+	flags.IntVar(&cfg.Orders, "orders", 2000, "sandbox: `n` orders in its history")
+	flags.DurationVar(&cfg.History, "history", 72*time.Hour, "sandbox: how long its history reaches back")
+	flags.Float64Var(&cfg.Traffic.PerSecond, "traffic", 2, "sandbox: `n` changes of orders a second")
+	flags.Uint64Var(&cfg.Seed, "seed", 1, "sandbox: the same `seed` gives the same orders")
+	flags.IntVar(&cfg.RatePerSecond, "rate-per-second", sandbox.DefaultRatePerSecond, "sandbox: `n` calls allowed in any second; 0 without bound")
+	flags.IntVar(&cfg.RatePerMinute, "rate-per-minute", sandbox.DefaultRatePerMinute, "sandbox: `n` calls allowed in any minute; 0 without bound")
+	flags.Float64Var(faults, "faults", 0, "sandbox: `share` of calls that fail, 0 to 1 (rate limits, HTML pages, cut bodies, resets …)")
 }
 
 func (a App) sandbox() *cobra.Command {
@@ -40,10 +40,11 @@ func (a App) sandbox() *cobra.Command {
 		late   time.Duration
 	)
 	cmd := &cobra.Command{
-		Use:   "sandbox",
-		Short: "Serve a simulated Jushuitan",
-		Long:  sandboxHelp,
-		Args:  cobra.NoArgs,
+		Use:     "sandbox",
+		Short:   "Serve a simulated Jushuitan",
+		Long:    sandboxHelp,
+		Example: "  juliu sandbox\n  juliu sandbox --listen 127.0.0.1:8091 --orders 20000 --faults 0.01",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			box, err := a.newSandbox(cfg, faults, late)
 			if err != nil {
@@ -58,8 +59,8 @@ func (a App) sandbox() *cobra.Command {
 		},
 	}
 	sandboxFlags(cmd.Flags(), &cfg, &faults)
-	cmd.Flags().DurationVar(&late, "late", time.Minute, "how late a change may become visible after its modification time")
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8090", "address to serve on")
+	cmd.Flags().DurationVar(&late, "late", time.Minute, "sandbox: how long after its modification time a change may become visible")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8090", "`address` to serve on")
 	return cmd
 }
 

@@ -35,16 +35,16 @@ func (a App) up() *cobra.Command {
 		Use:     "up",
 		Short:   "Run everything in one process",
 		Long:    upHelp,
-		Example: "  juliu up\n  juliu up --orders 20000 --faults 0.01 --for 5m\n  JST_BASE_URL=https://openapi.jushuitan.com EXTRACTOR_START=720h juliu up --sink jsonl",
+		Example: "  juliu up\n  juliu up --orders 20000 --faults 0.01 --for 5m\n  juliu up --sink jsonl",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return process.Run(cmd.Context(), drainTime, func(intake, work context.Context) error { return a.runUp(intake, work, f) })
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.data, "data", "data", "folder for the stream")
-	flags.StringVar(&f.sink, "sink", "", "where orders go: noop, jsonl, postgres or webhook (default LOADER_SINK, else noop)")
-	flags.DurationVar(&f.length, "for", 0, "stop after this time (default: run until Ctrl-C)")
+	flags.StringVar(&f.data, "data", "data", "`folder` for the stream")
+	flags.StringVar(&f.sink, "sink", "", "`sink` that orders go to: noop, jsonl, postgres or webhook (default LOADER_SINK, else noop)")
+	flags.DurationVar(&f.length, "for", 0, "stop after this long (default at Ctrl-C)")
 	sandboxFlags(flags, &f.box, &f.faults)
 	return cmd
 }

@@ -64,7 +64,7 @@ func LoadConfig(sinkName string) (Config, error) {
 	var p setting.Parser
 	cfg := Config{
 		NATS:        env.NATS,
-		Sink:        p.OneOf("LOADER_SINK", env.Sink, sinkNames()...),
+		Sink:        p.OneOf("LOADER_SINK", env.Sink, SinkNames()...),
 		Workers:     p.Int("LOADER_WORKERS", env.Workers, 1, 64),
 		MaxAttempts: p.Int("LOADER_MAX_ATTEMPTS", env.MaxAttempts, 1, 1000),
 		JSONL:       sink.JSONLConfig{Path: env.JSONLPath, Rotate: p.Bytes("LOADER_JSONL_ROTATE", env.JSONLRotate)},

@@ -67,8 +67,8 @@ func (r Replay) Validate() error {
 	switch {
 	case r.Rate < 0:
 		return errors.New("the rate is a number of records a second, 0 for no limit")
-	case r.Sink != "" && !slices.Contains(sinkNames(), name):
-		return fmt.Errorf("the sink %q is none of %s", name, strings.Join(sinkNames(), ", "))
+	case r.Sink != "" && !slices.Contains(SinkNames(), name):
+		return fmt.Errorf("the sink %q is none of %s", name, strings.Join(SinkNames(), ", "))
 	case hasFile && name != sinkJSONL:
 		return fmt.Errorf("the sink %s takes no file; only %s:FILE does", name, sinkJSONL)
 	case hasFile && (file != filepath.Base(file) || file == "." || file == ".."):

@@ -29,15 +29,15 @@ func sinks() map[string]func(context.Context, Config) (sink.Sink, error) {
 	}
 }
 
-// sinkNames are the values of LOADER_SINK.
-func sinkNames() []string { return slices.Sorted(maps.Keys(sinks())) }
+// SinkNames are the values of LOADER_SINK.
+func SinkNames() []string { return slices.Sorted(maps.Keys(sinks())) }
 
 // openSink opens the sink that cfg names.
 func openSink(ctx context.Context, cfg Config) (sink.Sink, error) {
 	open, ok := sinks()[cfg.Sink]
 	if !ok {
 		var p setting.Parser
-		p.OneOf("LOADER_SINK", cfg.Sink, sinkNames()...)
+		p.OneOf("LOADER_SINK", cfg.Sink, SinkNames()...)
 		return nil, p.Err()
 	}
 	return open(ctx, cfg)
