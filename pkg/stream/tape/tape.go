@@ -77,6 +77,9 @@ func (t *Tape) Follow(ctx context.Context, stream, subject string, take func(cha
 	return failed
 }
 
+// Version is the server's.
+func (t *Tape) Version() string { return t.nc.ConnectedServerVersion() }
+
 // Last is the last message of a subject; a zero Message when there is none.
 func (t *Tape) Last(ctx context.Context, stream, subject string) (chaos.Message, error) {
 	ctx, done := context.WithTimeout(ctx, each)
@@ -96,6 +99,8 @@ func (t *Tape) Last(ctx context.Context, stream, subject string) (chaos.Message,
 type Position struct {
 	chaos.Floor
 
+	// Delivered is the last sequence handed out.
+	Delivered   uint64
 	Pending     uint64
 	Unacked     int
 	Redelivered int
@@ -112,7 +117,7 @@ func (t *Tape) Position(ctx context.Context, stream, consumer string, now func()
 	info := c.CachedInfo()
 	return Position{
 		Floor:   chaos.Floor{At: now().UTC(), Acked: info.AckFloor.Stream, Created: info.Created},
-		Pending: info.NumPending, Unacked: info.NumAckPending, Redelivered: info.NumRedelivered,
+		Delivered: info.Delivered.Stream, Pending: info.NumPending, Unacked: info.NumAckPending, Redelivered: info.NumRedelivered,
 	}, nil
 }
 
