@@ -116,7 +116,7 @@ func (t *Tape) Position(ctx context.Context, stream, consumer string, now func()
 	}
 	info := c.CachedInfo()
 	return Position{
-		Floor:   chaos.Floor{At: now().UTC(), Acked: info.AckFloor.Stream, Created: info.Created},
+		Floor:     chaos.Floor{At: now().UTC(), Acked: info.AckFloor.Stream, Created: info.Created},
 		Delivered: info.Delivered.Stream, Pending: info.NumPending, Unacked: info.NumAckPending, Redelivered: info.NumRedelivered,
 	}, nil
 }

@@ -1,8 +1,8 @@
 package rig
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -47,7 +47,7 @@ type database struct {
 // startDatabase runs the image and returns when the server answers. The password stands in a file of the container's environment.
 func startDatabase(ctx context.Context, name, image, envFile string, port int) (*database, error) {
 	d := &database{name: name, port: port}
-	_, err := docker(ctx, "run", "--detach", "--name", name, "--env-file", envFile, "--publish", "127.0.0.1:"+strconv.Itoa(port)+":5432", image,
+	err := docker(ctx, "run", "--detach", "--name", name, "--env-file", envFile, "--publish", "127.0.0.1:"+strconv.Itoa(port)+":5432", image,
 		"postgres", "-c", "max_connections=200", "-c", "fsync=off") // no power fails here, and processes that die lose nothing by it
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (d *database) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, databaseStart)
 	defer cancel()
 	for {
-		_, err := docker(ctx, "exec", d.name, "psql", "--host=127.0.0.1", "--username="+databaseUser, "--dbname="+databaseUser, "--no-password", "--command=SELECT 1")
+		err := docker(ctx, "exec", d.name, "psql", "--host=127.0.0.1", "--username="+databaseUser, "--dbname="+databaseUser, "--no-password", "--command=SELECT 1")
 		// Whoever asks for a password listens.
 		if err == nil || strings.Contains(err.Error(), "password") {
 			return nil
@@ -74,8 +74,7 @@ func (d *database) await(ctx context.Context) error {
 
 // execute runs SQL.
 func (d *database) execute(ctx context.Context, sql string) error {
-	_, err := docker(ctx, d.psql(sql)...)
-	return err
+	return docker(ctx, d.psql(sql)...)
 }
 
 // dump writes the lines that a query returns.
@@ -105,19 +104,17 @@ func (d *database) thaw(ctx context.Context) error { return d.do(ctx, "unpause")
 
 // remove removes the container, whatever its state.
 func (d *database) remove(ctx context.Context) error {
-	_, err := docker(ctx, "rm", "--force", "--volumes", d.name)
-	return err
+	return docker(ctx, "rm", "--force", "--volumes", d.name)
 }
 
 func (d *database) do(ctx context.Context, verb string) error {
-	_, err := docker(ctx, verb, d.name)
-	return err
+	return docker(ctx, verb, d.name)
 }
 
-func docker(ctx context.Context, args ...string) (string, error) {
+func docker(ctx context.Context, args ...string) error {
 	out, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput() //nolint:gosec // The rig's own commands.
 	if err != nil {
-		return "", fmt.Errorf("docker %s: %w: %s", args[0], err, errors.New(strings.TrimSpace(string(out))))
+		return fmt.Errorf("docker %s: %w: %s", args[0], err, bytes.TrimSpace(out))
 	}
-	return string(out), nil
+	return nil
 }

@@ -81,7 +81,9 @@ func (f *fleet) strikeDatabase(ctx context.Context, verb string) (func() error, 
 	case "freeze":
 		return func() error { return d.thaw(ctx) }, d.freeze(ctx)
 	case "poison":
-		return func() error { return d.execute(ctx, "ALTER TABLE juliu.sales_out_order DROP CONSTRAINT IF EXISTS poison") },
+		return func() error {
+				return d.execute(ctx, "ALTER TABLE juliu.sales_out_order DROP CONSTRAINT IF EXISTS poison")
+			},
 			d.execute(ctx, fmt.Sprintf("ALTER TABLE juliu.sales_out_order ADD CONSTRAINT poison CHECK (io_id %% %d <> 0) NOT VALID", poisonShare))
 	default:
 		return nil, fmt.Errorf("no such fault of a database: %s", verb)

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -81,9 +82,7 @@ func (f *fleet) keepSecrets() error {
 		"postgres-url": fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", databaseUser, password, f.links[linkSink].address(), databaseUser),
 		"postgres-env": fmt.Sprintf("POSTGRES_USER=%s\nPOSTGRES_DB=%s\nPOSTGRES_PASSWORD=%s\n", databaseUser, databaseUser, password),
 	}
-	for name, text := range f.secrets {
-		files[name] = text
-	}
+	maps.Copy(files, f.secrets)
 	for _, folder := range []string{f.path("secrets"), f.path(chaos.OutputFolder)} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return fmt.Errorf("make the folder of the run: %w", err)
@@ -97,10 +96,14 @@ func (f *fleet) keepSecrets() error {
 	return nil
 }
 
-func (f *fleet) path(parts ...string) string { return filepath.Join(append([]string{f.o.Dir}, parts...)...) }
+func (f *fleet) path(parts ...string) string {
+	return filepath.Join(append([]string{f.o.Dir}, parts...)...)
+}
 
 // url is where the server is by way of an address.
-func (f *fleet) url(address string) string { return "nats://" + f.secrets["nats-token"] + "@" + address }
+func (f *fleet) url(address string) string {
+	return "nats://" + f.secrets["nats-token"] + "@" + address
+}
 
 // start starts all, the readers of the ERP last, so that nothing is written before the trigger notes it.
 func (f *fleet) start(ctx context.Context) error {

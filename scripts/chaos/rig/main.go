@@ -36,6 +36,7 @@ func (a App) Main(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
+	//nolint:contextcheck // cobra hands the context to each
 	root.AddCommand(a.runCommand(), a.check(), a.schedule(), a.nats(), a.erp(), a.receiver())
 	if err := root.ExecuteContext(ctx); err != nil {
 		_, _ = fmt.Fprintln(a.Err, "chaos:", err)
@@ -113,7 +114,7 @@ func (a App) schedule() *cobra.Command {
 			n, nErr := strconv.Atoi(args[1])
 			span, spanErr := time.ParseDuration(args[2])
 			if err := errors.Join(err, nErr, spanErr); err != nil {
-				return err //nolint:wrapcheck // it names what it could not read
+				return err
 			}
 			for _, s := range Schedule(seed, n, span) {
 				_, _ = fmt.Fprintln(a.Out, s)

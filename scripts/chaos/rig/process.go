@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"sync"
@@ -22,10 +23,10 @@ type daemon struct {
 	env  []string
 	log  io.WriteCloser
 
-	mu     sync.Mutex
-	cmd    *exec.Cmd
-	down   bool          // held down, or not started yet
-	wake   chan struct{} // closed when it is not held down any more
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	down bool          // held down, or not started yet
+	wake chan struct{} // closed when it is not held down any more
 	// exits counts how it ended by itself: the code, or -1 for a signal.
 	exits map[int]int
 	ended chan struct{}
@@ -151,11 +152,7 @@ func (d *daemon) pid() int {
 func (d *daemon) ends() map[int]int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	copied := map[int]int{}
-	for code, n := range d.exits {
-		copied[code] = n
-	}
-	return copied
+	return maps.Clone(d.exits)
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -78,7 +78,7 @@ func (d *driver) all(ctx context.Context) (Page, error) {
 	}
 	noting, enough := context.WithCancel(ctx)
 	d.notes.run(noting)
-	d.say("started: %d orders, %.0f changes a second, sink %s", d.o.Orders, d.o.Traffic, d.o.Sink)
+	d.sayf("started: %d orders, %.0f changes a second, sink %s", d.o.Orders, d.o.Traffic, d.o.Sink)
 	err = d.disturb(ctx, Schedule(d.o.Seed, d.o.Faults, d.o.Span))
 	if err == nil {
 		err = d.calm(ctx)
@@ -126,7 +126,7 @@ func (d *driver) carryOut(ctx context.Context, s Step) error {
 		h.Before = c.Run
 	}
 	h.Struck = d.now().UTC()
-	d.say("%v (%s)", s, h.Process)
+	d.sayf("%v (%s)", s, h.Process)
 	undo, err := d.fleet.strike(ctx, s.Kind, h.Process)
 	if err != nil {
 		return fmt.Errorf("strike %v: %w", s, err)
@@ -139,16 +139,16 @@ func (d *driver) carryOut(ctx context.Context, s Step) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.done = append(d.done, h)
-	d.run.Repeats += repeats(s.Kind, s.Victim)
+	d.run.Repeats += repeats(s.Victim)
 	return nil
 }
 
 // repeats is how many writes a fault may have repeated: all that the loaders concerned had in hand.
-func repeats(kind, victim string) int {
-	switch {
-	case victim == leader, victim == linkLeader, victim == vendor, victim == linkVendor:
+func repeats(victim string) int {
+	switch victim {
+	case leader, linkLeader, vendor, linkVendor:
 		return 0
-	case victim == broker, victim == target, victim == linkSink:
+	case broker, target, linkSink:
 		return len(loaders()) * inHand
 	default:
 		return inHand
@@ -161,17 +161,17 @@ func (d *driver) calm(ctx context.Context) error {
 		return err
 	}
 	d.run.HealedAt = d.now().UTC()
-	d.say("healed; waiting until all is read and loaded, at most %v", bound)
+	d.sayf("healed; waiting until all is read and loaded, at most %v", bound)
 	err := until(ctx, bound+10*time.Second, "all is read and loaded", func() error { return d.isQuiet(ctx) })
 	if ctx.Err() != nil {
 		return ctx.Err() //nolint:wrapcheck // nobody waits any more
 	}
 	if err != nil {
-		d.say("%v", err)
+		d.sayf("%v", err)
 		return nil
 	}
 	d.run.QuietAt = d.now().UTC()
-	d.say("quiet after %.1f s", d.run.QuietAt.Sub(d.run.HealedAt).Seconds())
+	d.sayf("quiet after %.1f s", d.run.QuietAt.Sub(d.run.HealedAt).Seconds())
 	return nil
 }
 
@@ -238,6 +238,6 @@ func (d *driver) dumpSink(ctx context.Context) error {
 	)
 }
 
-func (d *driver) say(format string, args ...any) {
+func (d *driver) sayf(format string, args ...any) {
 	_, _ = fmt.Fprintf(d.out, "%6.1fs  %s\n", d.now().UTC().Sub(d.began).Seconds(), fmt.Sprintf(format, args...))
 }

@@ -34,7 +34,9 @@ const (
 
 func loaders() []string { return []string{"loader-1", "loader-2", "loader-3"} }
 
-func linksOfLoaders() []string { return []string{"link of loader-1", "link of loader-2", "link of loader-3"} }
+func linksOfLoaders() []string {
+	return []string{"link of loader-1", "link of loader-2", "link of loader-3"}
+}
 
 // kinds is every fault that a run draws from. A lease lives six seconds and a delivery thirty: what is frozen is frozen for longer.
 func kinds() []kind {
