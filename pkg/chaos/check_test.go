@@ -67,6 +67,12 @@ func TestTheSmallestViolationOfEachInvariantIsNamed(t *testing.T) {
 			at := h.Versions[1].Modified.Add(time.Second)
 			h.Versions = append(h.Versions, chaos.Version{Key: "3", TS: 14, Modified: at, Visible: at})
 		}, []string{"I2 lost: order 3 ts 14"}},
+		"I1: a version that only an operator put there": {chaos.Webhook, func(h *chaos.History) {
+			at := h.Versions[1].Modified.Add(time.Second)
+			h.Versions = append(h.Versions, chaos.Version{Key: "3", TS: 14, Modified: at, Visible: at, Served: true, SHA256: "a"})
+			h.Records = append(h.Records, chaos.Record{Sequence: 7, Key: "3", TS: 14, SHA256: "a", Copy: true})
+			h.Requests = append(h.Requests, chaos.Request{At: at, Status: 200, Key: "3", TS: 14, Sequence: 7})
+		}, []string{"I1 lost: order 3 ts 14"}},
 		"I3: a cursor that goes back": {chaos.Postgres, func(h *chaos.History) {
 			h.Checkpoints[2].Cursor = h.Checkpoints[1].Cursor.Add(-time.Second)
 		}, []string{"I3 regressed: checkpoint 6"}},
@@ -120,6 +126,9 @@ func TestTheSmallestViolationOfEachInvariantIsNamed(t *testing.T) {
 		"I8: a record that the receiver refused": {chaos.Webhook, func(h *chaos.History) {
 			h.Requests[0].Status, h.Requests[1].Status = 500, 500
 		}, []string{"I8 undelivered: sequence 1 order 1 ts 11"}},
+		"I8: a record of which the table saw an older version alone": {chaos.Postgres, func(h *chaos.History) {
+			h.Writes = h.Writes[:2]
+		}, []string{"I8 undelivered: sequence 5 order 1 ts 13"}},
 		"I8: one left to do": {chaos.Postgres, func(h *chaos.History) {
 			h.Run.Unacked = 1
 		}, []string{"I8 undelivered: consumer"}},
@@ -132,6 +141,9 @@ func TestTheSmallestViolationOfEachInvariantIsNamed(t *testing.T) {
 		"I9: a row with other bytes": {chaos.Postgres, func(h *chaos.History) {
 			h.Rows[0].SHA256 = "other"
 		}, []string{"I9 altered: order 1"}},
+		"I9: an event of another version": {chaos.Webhook, func(h *chaos.History) {
+			h.Requests[5].TS = 14
+		}, []string{"I8 undelivered: sequence 5 order 1 ts 13", "I9 altered: order 1"}},
 		"I9: a row of no order": {chaos.Postgres, func(h *chaos.History) {
 			h.Rows = append(h.Rows, chaos.Row{Key: "9", TS: 1, Sequence: 1})
 		}, []string{"I9 invented: order 9"}},
@@ -169,6 +181,9 @@ func TestTheSmallestViolationOfEachInvariantIsNamed(t *testing.T) {
 		"I14: a canary in the output": {chaos.Postgres, func(h *chaos.History) {
 			h.Output.Hits = []string{"loader-1.log: canary 0"}
 		}, []string{"I14 leaked: loader-1.log: canary 0"}},
+		"I15: never quiet": {chaos.Postgres, func(h *chaos.History) {
+			h.Run.QuietAt = time.Time{}
+		}, []string{"I15 stuck: run"}},
 		"I15: quiet too late": {chaos.Postgres, func(h *chaos.History) {
 			h.Run.QuietAt = h.Run.HealedAt.Add(61 * time.Second)
 		}, []string{"I15 stuck: run"}},
@@ -200,7 +215,13 @@ func TestWhatIsAllowedIsNotNamed(t *testing.T) {
 			h.Versions = append(h.Versions, chaos.Version{Key: "3", TS: 9, Modified: began.Add(-time.Hour), Visible: began})
 		}},
 		"a late version stored after the cursor had passed it": {chaos.Postgres, func(h *chaos.History) {
+			h.Versions[2].Visible = h.Checkpoints[1].Cursor.Add(-time.Second)
 			h.Versions[2].Modified = h.Versions[2].Visible.Add(-3 * time.Second)
+		}},
+		"a version that changed while it was read, stored with the next": {chaos.Postgres, func(h *chaos.History) {
+			at := h.Checkpoints[1].Cursor.Add(-time.Second)
+			h.Versions = append(h.Versions, chaos.Version{Key: "1", TS: 12, Modified: at, Visible: at})
+			h.Versions[2].Modified, h.Versions[2].Visible = h.Checkpoints[1].SentAt, h.Checkpoints[1].SentAt
 		}},
 		"a checkpoint that nobody saw": {chaos.Postgres, func(h *chaos.History) {
 			h.Checkpoints = slices.Delete(h.Checkpoints, 1, 2)

@@ -27,7 +27,7 @@ func (f *fleet) strike(ctx context.Context, kind, victim string) (func() error, 
 		return f.toggle(ctx, vendor, "/rig/errors/30", "/rig/errors/0")
 	case kind == "quota halved":
 		return f.toggle(ctx, vendor, "/rig/quota/50", "/rig/quota/100")
-	case kind == "token death":
+	case kind == tokenDeath:
 		return f.toggle(ctx, vendor, "/rig/token/revoke", "")
 	}
 	d := f.daemons[victim]

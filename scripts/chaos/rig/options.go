@@ -57,4 +57,4 @@ const (
 )
 
 // vendorRates are the calls a second and a minute that the ERP allows.
-func vendorRates() [2]int { return [2]int{20, 1200} }
+func vendorRates() [2]int { return [2]int{100, 6000} }

@@ -11,6 +11,12 @@ import (
 // maxAtOnce is how many faults last at the same time.
 const maxAtOnce = 3
 
+const (
+	tokenDeath = "token death"
+	// tokenRest is from the first refresh, at the start, until the extractor refreshes a token again: before that it waits.
+	tokenRest = 65 * time.Second
+)
+
 // kind is a way in which a run is disturbed.
 type kind struct {
 	name string
@@ -56,7 +62,7 @@ func kinds() []kind {
 		{"poison", []string{target}, 3 * s, 8 * s, 2},
 		{"freeze erp", []string{vendor}, 3 * s, 8 * s, 1},
 		{"errors of erp", []string{vendor}, 4 * s, 10 * s, 2},
-		{"token death", []string{vendor}, s, s, 1},
+		{tokenDeath, []string{vendor}, s, s, 1},
 		{"quota halved", []string{vendor}, 4 * s, 12 * s, 1},
 		{"cut", []string{linkLeader, linkVendor, linkSink}, 2 * s, 8 * s, 3},
 		{"cut", linksOfLoaders(), 2 * s, 8 * s, 2},
@@ -108,6 +114,9 @@ func Schedule(seed uint64, n int, span time.Duration) []Step {
 	for i, k := range drawn {
 		s := Step{At: starts[i], Kind: k.name, Victim: k.victims[rng.IntN(len(k.victims))]}
 		s.For = (k.least + time.Duration(rng.Int64N(int64(k.most-k.least)+1))).Round(time.Millisecond)
+		if k.name == tokenDeath {
+			s.At = max(s.At, tokenRest)
+		}
 		s.At = max(s.At, busy[s.Victim])
 		if i >= maxAtOnce { // the one before the last three has to be over
 			slices.Sort(ends)
