@@ -102,21 +102,31 @@ func Schedule(seed uint64, n int, span time.Duration) []Step {
 		drawn = append(drawn, bag[rng.IntN(len(bag))])
 	}
 	rng.Shuffle(len(drawn), func(i, j int) { drawn[i], drawn[j] = drawn[j], drawn[i] })
-	drawn = drawn[:n]
-	starts := make([]time.Duration, n)
-	for i := range starts {
-		starts[i] = time.Duration(rng.Int64N(int64(span))).Round(time.Millisecond)
-	}
-	slices.Sort(starts)
-	busy := map[string]time.Duration{}
-	var ends []time.Duration
 	steps := make([]Step, 0, n)
-	for i, k := range drawn {
-		s := Step{At: starts[i], Kind: k.name, Victim: k.victims[rng.IntN(len(k.victims))]}
+	for _, k := range drawn[:n] {
+		s := Step{At: time.Duration(rng.Int64N(int64(span))).Round(time.Millisecond), Kind: k.name, Victim: k.victims[rng.IntN(len(k.victims))]}
 		s.For = (k.least + time.Duration(rng.Int64N(int64(k.most-k.least)+1))).Round(time.Millisecond)
 		if k.name == tokenDeath {
 			s.At = max(s.At, tokenRest)
 		}
+		steps = append(steps, s)
+	}
+	byTime(steps)
+	part(steps)
+	byTime(steps)
+	return steps
+}
+
+func byTime(steps []Step) {
+	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(a.At, b.At) })
+}
+
+// part delays what would be too much.
+func part(steps []Step) {
+	busy := map[string]time.Duration{}
+	var ends []time.Duration
+	for i := range steps {
+		s := &steps[i]
 		s.At = max(s.At, busy[s.Victim])
 		if i >= maxAtOnce { // the one before the last three has to be over
 			slices.Sort(ends)
@@ -124,8 +134,5 @@ func Schedule(seed uint64, n int, span time.Duration) []Step {
 		}
 		busy[s.Victim] = s.At + s.For + time.Second
 		ends = append(ends, s.At+s.For)
-		steps = append(steps, s)
 	}
-	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(a.At, b.At) })
-	return steps
 }
