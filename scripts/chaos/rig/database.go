@@ -44,13 +44,13 @@ type database struct {
 	port int
 }
 
-// startDatabase runs the image and returns when the server answers. The password stands in a file of the container's environment.
+// startDatabase runs the image and returns when the server answers, the database also with an error. The password stands in a file of the container's environment.
 func startDatabase(ctx context.Context, name, image, envFile string, port int) (*database, error) {
 	d := &database{name: name, port: port}
 	err := docker(ctx, "run", "--detach", "--name", name, "--env-file", envFile, "--publish", "127.0.0.1:"+strconv.Itoa(port)+":5432", image,
 		"postgres", "-c", "max_connections=200", "-c", "fsync=off") // no power fails here, and processes that die lose nothing by it
 	if err != nil {
-		return nil, err
+		return d, err // there may be a container that did not start
 	}
 	return d, d.await(ctx)
 }

@@ -52,8 +52,9 @@ const (
 	// bound is within how much of the last fault's end all must be read and loaded: what was in the hands of a killed loader, a pause of
 	// the sink, and the sweep that has to begin after it.
 	bound = ackWait + 30*time.Second + 2*sweepEvery
-	// inHand is how many deliveries a loader holds at most, and with them as many writes that a crash repeats.
-	inHand = 1024
+	// inHand is how many events a loader holds at most that sends them one by one: 64, and one pull more. As many a crash repeats. A table
+	// with the version guard sees no repetition at all.
+	inHand = 128
 )
 
 // vendorRates are the calls a second and a minute that the ERP allows.
