@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"juliu/pkg/chaos"
 )
 
 // Link is a link, for tests.
@@ -62,3 +64,11 @@ func NewReceiver(log io.Writer, now func() time.Time, poisoned bool) http.Handle
 	r := &receiver{now: now, log: log, poisoned: poisoned}
 	return r.take
 }
+
+// Happening is a fault that struck.
+func Happening(kind, victim string, struck, undone time.Time, before string, delivered uint64) happening {
+	return happening{Step: Step{Kind: kind, Victim: victim}, Struck: struck, Undone: undone, Before: before, Delivered: delivered}
+}
+
+// Recovery measures what faults cost.
+func Recovery(h chaos.History, done ...happening) map[string]Spread { return recovery(done, h) }
