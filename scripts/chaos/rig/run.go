@@ -38,9 +38,12 @@ type driver struct {
 	notes *recorder
 
 	began time.Time
-	mu    sync.Mutex
-	done  []happening
-	run   chaos.Run
+	// turns lets a victim have one fault at a time, also when striking or undoing one takes longer than planned.
+	turns map[string]*sync.Mutex
+
+	mu   sync.Mutex
+	done []happening
+	run  chaos.Run
 }
 
 // Run carries out a run and leaves its history in a folder. The error is about the run itself; what became of juliu is for chaos.Check.
@@ -58,7 +61,12 @@ func Run(ctx context.Context, o Options, out io.Writer, now func() time.Time) (P
 	living, end := context.WithCancel(ctx)
 	d := &driver{o: o, now: now, out: out, fleet: f, began: now().UTC(), run: chaos.Run{
 		Seed: o.Seed, Sink: o.Sink, Settle: settle.Seconds(), Overlap: overlap.Seconds(), Bound: bound.Seconds(),
-	}}
+	}, turns: map[string]*sync.Mutex{}}
+	for _, k := range kinds() {
+		for _, victim := range k.victims {
+			d.turns[victim] = &sync.Mutex{}
+		}
+	}
 	page, err := d.all(living)
 	end()
 	return page, errors.Join(err, f.close(context.WithoutCancel(ctx)))
@@ -120,6 +128,9 @@ func (d *driver) disturb(ctx context.Context, steps []Step) error {
 }
 
 func (d *driver) carryOut(ctx context.Context, s Step) error {
+	turn := d.turns[s.Victim]
+	turn.Lock()
+	defer turn.Unlock()
 	h := happening{Step: s, Process: d.fleet.resolve(ctx, s.Victim), Delivered: d.notes.position().Delivered}
 	if m, err := d.tape.Last(ctx, recordStream, checkpoint); err == nil {
 		c, _ := chaos.ReadCheckpoint(m)
