@@ -69,7 +69,9 @@ func kinds() []kind {
 		{"partition", []string{linkLeader, linkVendor, linkSink}, 3 * s, 9 * s, 3},
 		{"partition", linksOfLoaders(), 3 * s, 9 * s, 2},
 		{"deaf", slices.Concat([]string{linkLeader}, linksOfLoaders()), 3 * s, 9 * s, 3},
-		{"mute", slices.Concat([]string{linkLeader}, linksOfLoaders()), 3 * s, 9 * s, 3},
+		{"mute", linksOfLoaders(), 3 * s, 9 * s, 2},
+		// Its last commit is held for so long that another has its place, and then arrives.
+		{"mute", []string{linkLeader}, 10 * s, 14 * s, 3},
 		{"slow", slices.Concat([]string{linkLeader, linkVendor, linkSink}, linksOfLoaders()), 4 * s, 12 * s, 2},
 	}
 }
