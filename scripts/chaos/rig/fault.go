@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -123,18 +124,24 @@ func (f *fleet) call(ctx context.Context, name, method, path string, out io.Writ
 	return nil
 }
 
-// leading is the extractor that says it holds the lease; the first when none does.
+// leading is the extractor that says it holds the lease. While none does, as after the last one was frozen, the next is waited for: a fault
+// of a standby would prove little. When none comes it is the first.
 func (f *fleet) leading(ctx context.Context) string {
-	for _, name := range extractors() {
-		asking, cancel := context.WithTimeout(ctx, time.Second)
-		var said strings.Builder
-		err := f.call(asking, name, http.MethodGet, "/metrics", &said)
-		cancel()
-		if err == nil && strings.Contains(said.String(), "\njuliu_extractor_leading 1") {
-			return name
+	found := extractors()[0]
+	_ = until(ctx, 3*leaseTTL, "an extractor leads", func() error {
+		for _, name := range extractors() {
+			asking, cancel := context.WithTimeout(ctx, time.Second)
+			var said strings.Builder
+			err := f.call(asking, name, http.MethodGet, "/metrics", &said)
+			cancel()
+			if err == nil && strings.Contains(said.String(), "\njuliu_extractor_leading 1") {
+				found = name
+				return nil
+			}
 		}
-	}
-	return extractors()[0]
+		return errors.New("none of them says so")
+	})
+	return found
 }
 
 // resolve names the process or link that a victim stands for now.

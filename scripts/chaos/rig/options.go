@@ -47,6 +47,8 @@ const (
 	sweepEvery = 15 * time.Second
 	// late is how late a change may show: beyond settle and overlap only the sweep finds it.
 	late = 25 * time.Second
+	// leaseTTL is after how long a silent holder loses its lease.
+	leaseTTL = 6 * time.Second
 	// ackWait is the loaders' consumer's, after which what a killed one held comes again.
 	ackWait = 30 * time.Second
 	// bound is within how much of the last fault's end all must be read and loaded: what was in the hands of a killed loader, a pause of
