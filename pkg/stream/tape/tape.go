@@ -57,18 +57,11 @@ func (t *Tape) Copy(ctx context.Context, stream string, take func(chaos.Message)
 }
 
 // Follow hands the messages of a subject to take as they come, also those that another replaces soon after, and through restarts of the
-// server, until ctx ends; then it returns nil.
+// server, until ctx ends; then it returns nil. After an interruption that the client could not bridge, those that are there come again.
 func (t *Tape) Follow(ctx context.Context, stream, subject string, take func(chaos.Message) error) error {
-	var (
-		last   uint64
-		failed error
-	)
+	var failed error
 	for ctx.Err() == nil && failed == nil {
-		cfg := jetstream.OrderedConsumerConfig{
-			FilterSubjects: []string{subject}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: last + 1,
-		}
-		_ = t.read(ctx, stream, cfg, func(m chaos.Message) (bool, error) { // what fails here is begun again after the last message
-			last = m.Sequence
+		_ = t.read(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}}, func(m chaos.Message) (bool, error) {
 			failed = take(m)
 			return true, failed
 		})

@@ -3,6 +3,7 @@ package rig_test
 import (
 	"context"
 	"maps"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,9 +11,11 @@ import (
 	"juliu/scripts/chaos/rig"
 )
 
-func supervise(t *testing.T, script string) rig.Daemon {
+// supervise runs a script, and returns it with the file that it writes to.
+func supervise(t *testing.T, script string) (rig.Daemon, string) {
 	t.Helper()
-	d, err := rig.NewDaemon("test", filepath.Join(t.TempDir(), "log"), nil, "/bin/sh", "-c", script)
+	log := filepath.Join(t.TempDir(), "log")
+	d, err := rig.NewDaemon("test", log, []string{"PATH=/usr/bin:/bin"}, "/bin/sh", "-c", script)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +29,7 @@ func supervise(t *testing.T, script string) rig.Daemon {
 		cancel()
 		<-ended
 	})
-	return d
+	return d, log
 }
 
 func until(t *testing.T, what string, ok func() bool) {
@@ -40,7 +43,7 @@ func until(t *testing.T, what string, ok func() bool) {
 
 func TestAProcessThatEndsIsStartedAgainAndItsCodeCounted(t *testing.T) {
 	t.Parallel()
-	d := supervise(t, "exit 3")
+	d, _ := supervise(t, "exit 3")
 	if d.PID() != 0 || len(d.Ends()) > 0 {
 		t.Error("it runs before it may")
 	}
@@ -50,9 +53,9 @@ func TestAProcessThatEndsIsStartedAgainAndItsCodeCounted(t *testing.T) {
 
 func TestAProcessThatIsEndedStaysDownUntilItMayRun(t *testing.T) {
 	t.Parallel()
-	d := supervise(t, "trap '' TERM; while :; do read x < /dev/zero; done")
+	d, log := supervise(t, "trap '' TERM; echo deaf; exec sleep 1000")
 	d.Up()
-	until(t, "it runs", func() bool { return d.PID() != 0 })
+	until(t, "it is deaf", func() bool { said, _ := os.ReadFile(log); return len(said) > 0 })
 	first := d.PID()
 	d.End(200 * time.Millisecond) // it takes no notice, so it is killed
 	if d.PID() != 0 || len(d.Ends()) > 0 {
