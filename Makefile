@@ -15,6 +15,10 @@ GO_BUILD = CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 # The packages whose tests have a long form, which JULIU_LONG asks for.
 LONG    := ./pkg/stream ./services/extractor ./services/loader
+# make chaos SEED=7 SINK=webhook: the seed decides every fault, its time and its victim.
+SEED    ?= $(shell date +%s)
+SINK    ?= postgres
+CHAOS   = $(BIN)/chaos run --seed $(SEED) --sink $(SINK) --dir data/chaos-$(SEED)
 # What `make run` passes to `juliu up`, e.g. make run ARGS='--for 1m --sink jsonl'.
 ARGS    ?=
 
@@ -94,6 +98,21 @@ down: ## Stop and remove the containers; the stream's volume stays (remove it wi
 .PHONY: tools
 tools: ## Build all pinned tools into .tools/bin, for an editor; the other targets build what they need
 	scripts/tools.sh
+
+.PHONY: chaos
+chaos: build-chaos ## Disturb the shipped programs for four minutes and check that nothing is lost (SEED=, SINK=postgres|webhook)
+	@mkdir -p data
+	$(CHAOS) --orders 20000 --traffic 40 --faults 34 --span 80s
+
+.PHONY: chaos-long
+chaos-long: build-chaos ## The same with 300,000 orders and 240 faults, for 25 minutes
+	@mkdir -p data
+	$(CHAOS) --orders 300000 --traffic 100 --faults 240 --span 15m
+
+.PHONY: build-chaos
+build-chaos: build
+	@$(if $(filter postgres,$(SINK)),scripts/local-images.sh postgres)
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/chaos ./scripts/chaos/cmd/chaos
 
 .PHONY: bench
 bench: ## Run the benchmarks
