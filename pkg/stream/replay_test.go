@@ -128,6 +128,8 @@ func TestAReplayHandsOutWhatWasChosenAndNoMore(t *testing.T) {
 		{FromSequence: 100_000},
 		{From: time.Now().Add(time.Hour)},
 		{To: all[0].Published},
+		{Newest: true, To: all[0].Published},
+		{Match: status("Cancelled"), To: all[0].Published},
 		{Source: source, Resource: resource},
 		{Source: "other"},
 	} {
