@@ -60,7 +60,7 @@ func fill(b *testing.B, s *bundle) int {
 		}
 	}
 	l := s.start(b, &sink.Noop{}, func(c *loader.Config) { c.Workers = 8 })
-	for s.snapshot(b).Lag() > 0 { //nolint:revive // it asks the server each time
+	for s.snapshot(b).Lag() > 0 { // it asks the server each time
 	}
 	l.stop(b)
 	return n
