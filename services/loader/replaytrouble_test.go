@@ -3,6 +3,7 @@ package loader_test
 import (
 	"context"
 	"errors"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"juliu/pkg/control"
 	"juliu/pkg/record"
 	"juliu/pkg/sink"
+	"juliu/pkg/sink/webhook"
 	"juliu/pkg/stream"
 	"juliu/services/loader"
 )
@@ -96,6 +98,32 @@ func TestAReplayThatStaysInTroubleStopsNoneThatWasInTrouble(t *testing.T) {
 	}
 	if job := b.await(t, younger.ID, ended); job.State != control.Done {
 		t.Errorf("%+v", job)
+	}
+}
+
+// The live flow needs no webhook, and its settings are there for replays all the same.
+func TestAReplayIntoTheWebhookHasItsSettings(t *testing.T) {
+	b := setup(t)
+	b.store(t, orders(t, 20)...)
+	b.loadAll(t)
+	r := &receiver{}
+	server := httptest.NewServer(r)
+	t.Cleanup(server.Close)
+	t.Setenv("LOADER_WEBHOOK_URL", server.URL)
+	t.Setenv("LOADER_WEBHOOK_SECRET", webhook.Unsigned)
+	t.Setenv("LOADER_WEBHOOK_ALLOW", "127.0.0.1")
+	cfg, err := loader.LoadConfig("noop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.startReplayer(t, &recorder{}, func(c *loader.Config) { *c = cfg })
+	job := b.await(t, b.replay(t, stream.ReplayQuery{}, loader.Replay{Sink: "webhook"}).ID, func(j control.Job) bool { return ended(j) || j.Problem != "" })
+	if job.State != control.Done || r.taken.Load() != 20 {
+		t.Errorf("%d taken: %+v", r.taken.Load(), job)
+	}
+	t.Setenv("LOADER_WEBHOOK_BATCH", "many")
+	if _, err := loader.LoadConfig("noop"); err != nil {
+		t.Errorf("settings that the live flow does not use stop it: %v", err)
 	}
 }
 
