@@ -98,6 +98,9 @@ func (c *carrier) run(intake, work context.Context) error {
 			drop()
 		case <-ticker.C:
 			c.report(work)
+			if cause := c.loader.outage.why(); cause != nil && on {
+				c.tell(work, c.job.ID, cause)
+			}
 			standing, err := c.replay.Standing(within)
 			if err == nil {
 				over = standing.Over

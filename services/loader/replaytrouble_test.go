@@ -48,7 +48,10 @@ func TestAReplayBeforeASinkThatIsDownLetsGo(t *testing.T) {
 			b.loadAll(t)
 			b.startReplayer(t, &recorder{answer: down}, func(c *loader.Config) { c.JSONL.Path = filepath.Join(t.TempDir(), "orders.jsonl") })
 			stuck := b.replay(t, stream.ReplayQuery{}, loader.Replay{})
-			until(t, "some is in hand", func() bool { return b.pendingOf(t, stuck.ID) > 0 })
+			told := b.await(t, stuck.ID, func(j control.Job) bool { return j.Problem != "" })
+			if b.pendingOf(t, stuck.ID) == 0 || told.Problem != "sink unavailable: down" {
+				t.Errorf("the problem is %q", told.Problem)
+			}
 			end(t, b, stuck.ID)
 			next := b.replay(t, stream.ReplayQuery{}, loader.Replay{Sink: "jsonl:again.jsonl"})
 			if job := b.await(t, next.ID, ended); job.State != control.Done {
