@@ -122,6 +122,9 @@ func TestReplayRefusesInOneLine(t *testing.T) {
 		{2, "the sink noop takes no file", []string{"--from-seq", "1", "--sink", "noop:x"}},
 		{2, "a name without a folder", []string{"--from-seq", "1", "--sink", "jsonl:/etc/passwd"}},
 		{2, "a name without a folder", []string{"--from-seq", "1", "--sink", "jsonl:.."}},
+		{2, "a name without a folder", []string{"--from-seq", "1", "--sink", "jsonl:../x.jsonl"}},
+		{2, "that ends in .jsonl", []string{"--from-seq", "1", "--sink", "jsonl:nats.creds"}},
+		{2, "that ends in .jsonl", []string{"--from-seq", "1", "--sink", "jsonl:"}},
 		{2, "the rate is a number", []string{"--from-seq", "1", "--rate", "-1"}},
 		{2, "--output takes table or json", []string{"--from-seq", "1", "-o", "xml"}},
 	} {

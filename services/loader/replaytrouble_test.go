@@ -179,3 +179,26 @@ func TestAReplayWhoseJobIsDeletedStopsNoOther(t *testing.T) {
 		t.Errorf("the next replay: %+v", next)
 	}
 }
+
+// The job's document, and not the command that wrote it, is what a loader must not trust.
+func TestAReplayIntoAForeignFileFails(t *testing.T) {
+	t.Parallel()
+	b, dir := setup(t), t.TempDir()
+	b.store(t, orders(t, 10)...)
+	b.loadAll(t)
+	b.startReplayer(t, &recorder{}, func(c *loader.Config) { c.JSONL.Path = filepath.Join(dir, "live", "orders.jsonl") })
+	if err := os.Mkdir(filepath.Join(dir, "live"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"../outside.jsonl", filepath.Join(dir, "outside.jsonl"), "nats.creds", "..", ""} {
+		if job := b.await(t, b.replay(t, stream.ReplayQuery{}, loader.Replay{Sink: "jsonl:" + file}).ID, ended); job.State != control.Failed {
+			t.Errorf("%q: %+v", file, job)
+		}
+	}
+	for _, folder := range []string{dir, filepath.Join(dir, "live")} {
+		files, err := filepath.Glob(filepath.Join(folder, "*.*"))
+		if err != nil || len(files) > 0 {
+			t.Errorf("written: %v, %v", files, err)
+		}
+	}
+}
