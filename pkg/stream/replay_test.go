@@ -21,7 +21,7 @@ func version(n int, random *rand.Rand) record.Record {
 	r := order(random.IntN(40), 50)
 	status := []string{"WaitConfirm", "Confirmed", "Cancelled"}[random.IntN(3)]
 	r.Payload = &jushuitanv1.SalesOutOrder{Status: &status}
-	r.Version.TS = int64(n/2 + 1) // some are stored twice
+	r.Version.TS = int64(n/50 + 1) // many are stored twice
 	return r
 }
 

@@ -195,13 +195,6 @@ func (c *carrier) gone(ctx context.Context, err error) error {
 	if _, missing := errors.AsType[*stream.TopologyError](err); !missing {
 		return err
 	}
-	job, findErr := c.jobs.Find(ctx, c.job.ID)
-	if findErr != nil {
-		return findErr
-	}
-	if _ = c.note(job); job.State.Ended() {
-		return nil
-	}
 	return c.fail(ctx, c.job.ID, fmt.Sprintf("%v: a replay that is paused for more than seven days is forgotten; begin it anew", err))
 }
 

@@ -26,7 +26,6 @@ const (
 // Jobs are the jobs that operators ask for; a *control.Jobs is one.
 type Jobs interface {
 	Watch(ctx context.Context, fn func(control.Job) error) error
-	Find(ctx context.Context, id string) (control.Job, error)
 	Change(ctx context.Context, id string, edit func(*control.Job) error) (control.Job, error)
 }
 
@@ -151,7 +150,7 @@ func (r *replays) tell(ctx context.Context, id string, cause error) {
 	r.echo(id, err)
 }
 
-// fail ends a job that can never be carried out.
+// fail ends a job that can never be carried out, unless it has ended already.
 func (r *replays) fail(ctx context.Context, id, cause string) error {
 	job, err := r.jobs.Change(ctx, id, func(j *control.Job) error {
 		j.Problem = cause

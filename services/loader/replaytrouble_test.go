@@ -201,4 +201,9 @@ func TestAReplayIntoAForeignFileFails(t *testing.T) {
 			t.Errorf("written: %v, %v", files, err)
 		}
 	}
+	for range 2 { // the first lets go of the file
+		if job := b.await(t, b.replay(t, stream.ReplayQuery{}, loader.Replay{Sink: "jsonl:again.jsonl"}).ID, ended); job.State != control.Done {
+			t.Errorf("%+v", job)
+		}
+	}
 }
