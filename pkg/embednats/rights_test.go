@@ -316,17 +316,21 @@ func TestDeployedUsersCannotDoAnothersWork(t *testing.T) {
 		"jst.audit.dlq", api + "STREAM.MSG.DELETE.JUSHUITAN_AUDIT", api + "STREAM.PURGE.JUSHUITAN_AUDIT", api + "STREAM.UPDATE.JUSHUITAN_AUDIT",
 		api + "STREAM.DELETE.JUSHUITAN_AUDIT",
 	}
+	live := []string{
+		api + "CONSUMER.CREATE.JUSHUITAN.loader", api + "CONSUMER.CREATE.JUSHUITAN.loader.jst.record.>", api + "CONSUMER.DELETE.JUSHUITAN.loader",
+		api + "CONSUMER.MSG.NEXT.JUSHUITAN.loader",
+	}
 	for user, refused := range map[string][]string{
-		"loader": slices.Concat(token, lease, job, []string{
-			api + "STREAM.MSG.GET.KV_juliu-leases", api + "CONSUMER.DELETE.JUSHUITAN.loader", api + "CONSUMER.CREATE.JUSHUITAN.x", "jst.record.sales-out.main.1.7",
+		"loader": slices.Concat(token, lease, job, live[:3], []string{
+			api + "STREAM.MSG.GET.KV_juliu-leases", api + "CONSUMER.CREATE.JUSHUITAN.x", "jst.record.sales-out.main.1.7",
 		}),
-		"reader": slices.Concat(token, lease, job, audit, []string{"jst.record.sales-out.main.1.7.requeue", api + "STREAM.MSG.DELETE.JUSHUITAN_DLQ"}),
-		"operator": slices.Concat(token, lease, job[1:], audit[1:], []string{
+		"reader": slices.Concat(token, lease, job, audit, live, []string{"jst.record.sales-out.main.1.7.requeue", api + "STREAM.MSG.DELETE.JUSHUITAN_DLQ"}),
+		"operator": slices.Concat(token, lease, job[1:], audit[1:], live, []string{
 			"jst.record.sales-out.main.1.7", "jst.dlq.sales-out.main.1.7", "jst.checkpoint.sales-out.main", api + "STREAM.PURGE.JUSHUITAN_DLQ",
-			api + "STREAM.MSG.DELETE.JUSHUITAN", api + "CONSUMER.DELETE.JUSHUITAN.loader", api + "CONSUMER.MSG.NEXT.JUSHUITAN.loader",
+			api + "STREAM.MSG.DELETE.JUSHUITAN",
 		}),
-		"auditor":   slices.Concat(token, lease, job[1:], []string{"jst.record.sales-out.main.1.1", "jst.checkpoint.sales-out.main"}),
-		"extractor": slices.Concat(lease[1:], job[1:], token[4:], []string{"$KV.juliu-leases.other", "$KV.juliu-tokens.other"}),
+		"auditor":   slices.Concat(token, lease, job[1:], live, []string{"jst.record.sales-out.main.1.1", "jst.checkpoint.sales-out.main"}),
+		"extractor": slices.Concat(lease[1:], job[1:], token[4:], live, []string{"$KV.juliu-leases.other", "$KV.juliu-tokens.other"}),
 		"provision": {"$KV.juliu-tokens.main", "$KV.juliu-leases.main", "$KV.juliu-jobs.backfill.1", api + "STREAM.MSG.GET." + tokens, api + "STREAM.DELETE." + tokens},
 	} {
 		denied := refusals(t, s, user, refused)

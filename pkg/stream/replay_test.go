@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"juliu/pkg/record"
 	"juliu/pkg/stream"
 	jushuitanv1 "juliu/proto/jushuitan/v1"
@@ -19,7 +21,7 @@ func version(n int, random *rand.Rand) record.Record {
 	r := order(random.IntN(40), 50)
 	status := []string{"WaitConfirm", "Confirmed", "Cancelled"}[random.IntN(3)]
 	r.Payload = &jushuitanv1.SalesOutOrder{Status: &status}
-	r.Version.TS = int64(n + 1)
+	r.Version.TS = int64(n/50 + 1) // many are stored twice
 	return r
 }
 
@@ -128,6 +130,9 @@ func TestAReplayHandsOutWhatWasChosenAndNoMore(t *testing.T) {
 		{FromSequence: 100_000},
 		{From: time.Now().Add(time.Hour)},
 		{To: all[0].Published},
+		{To: time.Now().Add(time.Hour)},
+		{Newest: true, To: all[0].Published},
+		{Match: status("Cancelled"), To: all[0].Published},
 		{Source: source, Resource: resource},
 		{Source: "other"},
 	} {
@@ -156,6 +161,12 @@ func checkReplay(t *testing.T, conn *stream.Conn, q stream.ReplayQuery, id strin
 	replay, err := stream.OpenReplay(t.Context(), conn, id, plan)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if k, err := conn.JetStream().Consumer(t.Context(), stream.Stream, stream.ReplayConsumer(id)); err != nil || k.CachedInfo().Config.InactiveThreshold != 7*24*time.Hour {
+		t.Errorf("a replay that nobody wants is not forgotten: %v", err)
+	}
+	if replay.Wants(plan.Last + 1) {
+		t.Errorf("%+v: wants what was stored later: %+v", q, plan)
 	}
 	got, others := drain(t, replay, int(plan.Passed))
 	if !slices.Equal(got, want) || others != int(plan.Passed-plan.Chosen) {
@@ -189,6 +200,112 @@ func TestAReplayOfAnEmptyStreamIsEmpty(t *testing.T) {
 	}
 	if _, err := stream.PlanReplay(t.Context(), conn, stream.ReplayQuery{FromSequence: 1, From: time.Now()}); !errors.Is(err, stream.ErrReadOptions) {
 		t.Errorf("two begins: %v", err)
+	}
+}
+
+// What is in hand of a loader may yet be lost with it, whatever is settled behind it; and what is stored later must not keep a replay from its end.
+func TestAReplayIsOverWhenAllOfItIsSettled(t *testing.T) {
+	t.Parallel()
+	_, conn := setup(t)
+	journal := openJournal(t, conn)
+	commit(t.Context(), t, journal, orders(0, 10, 50))
+	plan, err := stream.PlanReplay(t.Context(), conn, stream.ReplayQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.CreateReplay(t.Context(), conn, "x", plan); err != nil {
+		t.Fatal(err)
+	}
+	replay, err := stream.OpenReplay(t.Context(), conn, "x", plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var taken []stream.Delivery
+	intake, enough := context.WithTimeout(t.Context(), time.Minute)
+	defer enough()
+	room := func(ctx context.Context) int {
+		if ctx.Err() != nil {
+			return 0
+		}
+		return 10
+	}
+	if err := replay.Run(intake, t.Context(), room, func(d stream.Delivery) {
+		if taken = append(taken, d); len(taken) == 10 {
+			enough()
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	settle := func(ds []stream.Delivery, pending int) bool {
+		for _, d := range ds {
+			if err := d.Ack(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for { // the server hears of it after us
+			k, err := conn.JetStream().Consumer(t.Context(), stream.Stream, stream.ReplayConsumer("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			standing, err := replay.Standing(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k.CachedInfo().NumAckPending == pending {
+				return standing.Over
+			}
+		}
+	}
+	if settle(nil, 10) || settle(taken[1:], 1) {
+		t.Error("over with some in hand")
+	}
+	commit(t.Context(), t, journal, orders(10, 20, 50))
+	if !settle(taken[:1], 0) {
+		t.Error("not over though all is settled")
+	}
+}
+
+func TestAReplayTellsMerchantsApartAndSkipsWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	server, conn := setup(t)
+	other, err := stream.OpenJournal(t.Context(), conn, resource, "other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := orders(0, 10, 50) // of the same numbers
+	for i := range theirs {
+		theirs[i].Source = "other"
+	}
+	commit(t.Context(), t, openJournal(t, conn), orders(0, 10, 50))
+	commit(t.Context(), t, other, theirs)
+	headers := nats.Header{stream.HeaderKey: {"1"}, stream.HeaderVersion: {"1"}, stream.HeaderHash: {record.Hash{1}.String()}}
+	for _, h := range []nats.Header{headers, {}} {
+		if err := publishHeaders(t, server, "jst.record.sales-out.main.1.1", h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, q := range map[uint64]stream.ReplayQuery{
+		21: {Newest: true}, // that without a body can be loaded, and becomes a dead letter then
+		20: {Newest: true, Match: func(r record.Record) bool { return r.Payload.ProtoReflect().IsValid() }},
+	} {
+		if plan, err := stream.PlanReplay(t.Context(), conn, q); err != nil || plan.Chosen != want {
+			t.Errorf("%+v, %v, want %d", plan, err, want)
+		}
+	}
+}
+
+func TestAReplayWhoseListIsGoneIsGone(t *testing.T) {
+	t.Parallel()
+	_, conn := setup(t)
+	commit(t.Context(), t, openJournal(t, conn), orders(0, 10, 50))
+	plan := stream.ReplayPlan{Filter: "jst.record.>", First: 1, Last: 10, Passed: 10, Chosen: 1}
+	if err := stream.CreateReplay(t.Context(), conn, "x", plan); err != nil {
+		t.Fatal(err)
+	}
+	plan.Listed = true
+	_, err := stream.OpenReplay(t.Context(), conn, "x", plan)
+	if _, gone := errors.AsType[*stream.TopologyError](err); !gone {
+		t.Errorf("opened: %v", err)
 	}
 }
 

@@ -64,8 +64,8 @@ func PlanReplay(ctx context.Context, c *Conn, q ReplayQuery) (ReplayPlan, error)
 	}
 	plan.Last = last.Sequence
 	if !q.To.IsZero() && !last.Time.Before(q.To) {
-		if plan.Last, err = c.lastBefore(ctx, plan.Filter, q.To, last.Sequence); err != nil {
-			return plan, err
+		if plan.Last, err = c.lastBefore(ctx, plan.Filter, q.To, last.Sequence); err != nil || plan.Last == 0 {
+			return plan, err // and a pass up to 0 would never end
 		}
 	}
 	if q.Key == "" && !q.Newest && q.Match == nil {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -44,5 +45,12 @@ func TestADamagedSetIsAnError(t *testing.T) {
 		if set, err := unpackSequences(data); err == nil {
 			t.Errorf("%q is read as %+v", data, set)
 		}
+	}
+}
+
+func TestASetThatIsTooWideIsRefused(t *testing.T) {
+	t.Parallel()
+	if _, err := (&sequences{bits: make([]byte, MaxPayload)}).pack(); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("packed: %v", err)
 	}
 }

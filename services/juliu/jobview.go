@@ -13,7 +13,7 @@ import (
 	"juliu/services/loader"
 )
 
-// jobLine is a job as --output json prints it. Order numbers are only counted.
+// jobLine is a job as --output json prints it. The order numbers of a backfill are only counted.
 type jobLine struct {
 	ID       string        `json:"id"`
 	Kind     string        `json:"kind"`

@@ -122,6 +122,9 @@ func TestReplayRefusesInOneLine(t *testing.T) {
 		{2, "the sink noop takes no file", []string{"--from-seq", "1", "--sink", "noop:x"}},
 		{2, "a name without a folder", []string{"--from-seq", "1", "--sink", "jsonl:/etc/passwd"}},
 		{2, "a name without a folder", []string{"--from-seq", "1", "--sink", "jsonl:.."}},
+		{2, "a name without a folder", []string{"--from-seq", "1", "--sink", "jsonl:../x.jsonl"}},
+		{2, "that ends in .jsonl", []string{"--from-seq", "1", "--sink", "jsonl:nats.creds"}},
+		{2, "that ends in .jsonl", []string{"--from-seq", "1", "--sink", "jsonl:"}},
 		{2, "the rate is a number", []string{"--from-seq", "1", "--rate", "-1"}},
 		{2, "--output takes table or json", []string{"--from-seq", "1", "-o", "xml"}},
 	} {
@@ -139,5 +142,31 @@ func TestReplayRefusesInOneLine(t *testing.T) {
 	}
 	if _, out, _ := g.juliu(t.Context(), "replay", "--since", time.Hour.String(), "--dry-run", "--status", "Delete"); !strings.Contains(out, "plan: 0 records") {
 		t.Error(out)
+	}
+}
+
+// Records that expire after they were planned are not loaded, and whoever asked for them is told.
+func TestReplaySaysWhatWasNotThereAnyMore(t *testing.T) {
+	t.Parallel()
+	g := newGround(t, sandbox.Config{})
+	g.commitOrders(t, 60, 1, 1)
+	_, out, errs := g.juliu(t.Context(), "replay", "--from-seq", "1", "--sink", "jsonl:again.jsonl", "--yes")
+	started := regexp.MustCompile(`job (\S+) runs`).FindStringSubmatch(out)
+	if started == nil {
+		t.Fatal(out, errs)
+	}
+	s, err := g.conn.JetStream().Stream(t.Context(), stream.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sequence := uint64(1); sequence <= 10; sequence++ {
+		if err := s.DeleteMsg(t.Context(), sequence); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.startLoader(t)
+	code, out, errs := g.juliu(t.Context(), "jobs", "watch", started[1])
+	if code != 0 || !strings.Contains(out, "is done: 50 records loaded in ") || !strings.Contains(out, ", 10 of the plan were not counted: they expired meanwhile") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
 }

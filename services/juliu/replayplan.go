@@ -131,5 +131,8 @@ func replayOutcome(job control.Job) string {
 	if r.Rejected > 0 {
 		text += fmt.Sprintf(", %d became dead letters: juliu dlq groups", r.Rejected)
 	}
+	if spec, ok := replayOf(job); ok && r.Written+r.Rejected < spec.Plan.Chosen {
+		text += fmt.Sprintf(", %d of the plan were not counted: they expired meanwhile, or were loaded by a loader that was killed", spec.Plan.Chosen-r.Written-r.Rejected)
+	}
 	return text
 }

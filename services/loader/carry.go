@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,29 +71,46 @@ func (r *replays) carryOut(intake, work context.Context, job control.Job) error 
 	return c.run(intake, work)
 }
 
-// run loads until the replay is over or does not run any more, and then until nothing is in hand.
+// run loads until the replay is over or does not run any more, and then until nothing is in hand, but no longer than Grace: a sink that is
+// down must not keep this loader from other replays. What is dropped then comes again, unless the replay has ended.
 func (c *carrier) run(intake, work context.Context) error {
 	within, stop := context.WithCancel(intake)
 	defer stop()
+	hand, drop := context.WithCancel(work)
+	defer drop()
 	ended, over := make(chan error, 1), false
-	go func() { ended <- c.loader.Run(within, work) }()
+	go func() { ended <- c.loader.Run(within, hand) }()
 	ticker := time.NewTicker(reportEvery)
 	defer ticker.Stop()
+	late := time.NewTimer(Grace)
+	defer late.Stop()
+	late.Stop() // until nothing more is taken
+	var lost error
 	for {
 		on, changed := c.runs(c.job.ID)
-		if !on || over {
+		if within.Err() == nil && (!on || over) {
 			stop()
+			late.Reset(Grace)
 		}
 		select {
 		case <-changed:
+		case <-late.C:
+			drop()
 		case <-ticker.C:
 			c.report(work)
-			if standing, err := c.replay.Standing(within); err == nil {
+			if cause := c.loader.outage.why(); cause != nil && on {
+				c.tell(work, c.job.ID, cause)
+			}
+			standing, err := c.replay.Standing(within)
+			if err == nil {
 				over = standing.Over
+			} else if _, gone := errors.AsType[*stream.TopologyError](err); gone {
+				lost = err // who waits at the gate, or for the sink, would not hear of it
+				drop()
 			}
 		case err := <-ended:
 			c.report(work)
-			if err != nil {
+			if err = cmp.Or(err, lost); err != nil {
 				return c.gone(work, err)
 			}
 			if over {
@@ -160,12 +178,12 @@ func (c *carrier) finish(ctx context.Context) error {
 		j.Progress.Remaining, j.Problem = 0, ""
 		return j.Move(control.Done)
 	})
-	if errors.Is(err, control.ErrEnded) { // by another loader
-		err = nil
-	} else if err == nil {
+	switch {
+	case err == nil:
 		c.log.WithFields(logrus.Fields{logging.Job: job.ID, logging.Records: job.Progress.Rows}).Info("replay done")
-	}
-	if err != nil {
+	case errors.Is(err, control.ErrTransition): // an operator has just paused it
+		return c.note(job)
+	case !errors.Is(err, control.ErrEnded): // which another loader did
 		return err
 	}
 	_ = c.note(job)
@@ -176,13 +194,6 @@ func (c *carrier) finish(ctx context.Context) error {
 func (c *carrier) gone(ctx context.Context, err error) error {
 	if _, missing := errors.AsType[*stream.TopologyError](err); !missing {
 		return err
-	}
-	job, findErr := c.jobs.Find(ctx, c.job.ID)
-	if findErr != nil {
-		return findErr
-	}
-	if _ = c.note(job); job.State.Ended() {
-		return nil
 	}
 	return c.fail(ctx, c.job.ID, fmt.Sprintf("%v: a replay that is paused for more than seven days is forgotten; begin it anew", err))
 }

@@ -43,7 +43,7 @@ type Config struct {
 	MaxAttempts int
 	// JSONL is the file of the sink jsonl.
 	JSONL sink.JSONLConfig
-	// Webhook is the sink webhook; zero while another is used.
+	// Webhook is the sink webhook. While another is used it is not checked.
 	Webhook webhook.Config
 	// PostgresURL is the database of the sink postgres, with its password.
 	PostgresURL                   secret.Text
@@ -73,9 +73,11 @@ func LoadConfig(sinkName string) (Config, error) {
 		LogLevel:    p.OneOf("LOG_LEVEL", env.LogLevel, "debug", "info", "warn", "error"),
 		LogFormat:   p.OneOf("LOG_FORMAT", env.LogFormat, "text", "json"),
 	}
-	if cfg.Sink == "webhook" {
-		cfg.Webhook = env.Webhook.parse(&p)
+	uses := &p
+	if cfg.Sink != "webhook" { // a replay into it says what is wrong; the live flow goes on without
+		uses = &setting.Parser{}
 	}
+	cfg.Webhook = env.Webhook.parse(uses)
 	cfg.NATS.Name = "loader"
 	p.Required("LOADER_POSTGRES_URL", cfg.Sink != sinkPostgres || !cfg.PostgresURL.IsZero() || env.PostgresURLFile != "",
 		"postgres://user:password@host:5432/database, or LOADER_POSTGRES_URL_FILE to a file that holds it")

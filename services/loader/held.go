@@ -119,11 +119,11 @@ func (h *held) look() {
 	h.wake()
 }
 
-// wake wakes whoever waits for calm, if it is calm.
+// wake wakes whoever waits for calm, if it is calm for some.
 func (h *held) wake() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.calm != nil && !h.busy(false) {
+	if h.calm != nil && !h.busy(true) { // who needs the sink looks again
 		close(h.calm)
 		h.calm = nil
 	}

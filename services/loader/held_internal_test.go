@@ -21,6 +21,7 @@ func TestOthersWaitUntilTheFlowIsCalm(t *testing.T) {
 		"half of what may be is in hand":      {prepare: func(h *held) { h.add(stream.Delivery{}); h.add(stream.Delivery{Sequence: 1}) }, calm: func(h *held) { h.remove(stream.Delivery{}) }},
 		"the sink is down":                    {prepare: func(h *held) { h.setDown(true) }, calm: func(h *held) { h.setDown(false) }},
 		"the sink of the live flow alone is":  {prepare: func(h *held) { h.setDown(true) }, own: true},
+		"the live sink goes down meanwhile":   {prepare: func(h *held) { h.add(stream.Delivery{Pending: 1}) }, calm: func(h *held) { h.setDown(true) }, own: true},
 		"more waits, but for a sink in need ": {prepare: func(h *held) { h.add(stream.Delivery{Pending: 1}); h.setDown(true) }, own: true},
 	} {
 		t.Run(name, func(t *testing.T) {

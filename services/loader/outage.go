@@ -21,6 +21,8 @@ type outage struct {
 	mu sync.Mutex
 	// back is closed when the sink is back; nil while it is not down.
 	back chan struct{}
+	// cause is why it went down last.
+	cause error
 	// writes counts the writes begun, taken is the last begun of those that the sink took.
 	writes, taken uint64
 	// refused is what writes was when the sink was last too unwell for a delivery in hand.
@@ -62,7 +64,7 @@ func (o *outage) begin(cause error) {
 	if o.back != nil {
 		return
 	}
-	o.back = make(chan struct{})
+	o.back, o.cause = make(chan struct{}), cause
 	o.gauge.Set(1)
 	o.held.setDown(true)
 	o.log.WithError(cause).Warn("sink unavailable; loading pauses until it is back")
@@ -81,6 +83,16 @@ func (o *outage) end(write uint64) {
 	o.gauge.Set(0)
 	o.held.setDown(false)
 	o.log.Info("sink available again; loading goes on")
+}
+
+// why is why the sink is down; nil while it is not.
+func (o *outage) why() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.back == nil {
+		return nil
+	}
+	return o.cause
 }
 
 // rest waits at least as long as least, unless ctx ends: a sink that takes some and turns others away would else be asked without a pause.

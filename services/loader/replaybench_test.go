@@ -23,7 +23,7 @@ func replayRecords() int {
 	if os.Getenv("JULIU_LONG") != "" {
 		return 1_000_000
 	}
-	return 30_000
+	return 100_000
 }
 
 // BenchmarkReplay is how fast a replay to the no-op write is, by one and by two loaders, beside the fastest loops that take the same messages from the
@@ -60,7 +60,7 @@ func fill(b *testing.B, s *bundle) int {
 		}
 	}
 	l := s.start(b, &sink.Noop{}, func(c *loader.Config) { c.Workers = 8 })
-	for s.snapshot(b).Lag() > 0 {
+	for s.snapshot(b).Lag() > 0 { // it asks the server each time
 	}
 	l.stop(b)
 	return n

@@ -26,7 +26,6 @@ const (
 // Jobs are the jobs that operators ask for; a *control.Jobs is one.
 type Jobs interface {
 	Watch(ctx context.Context, fn func(control.Job) error) error
-	Find(ctx context.Context, id string) (control.Job, error)
 	Change(ctx context.Context, id string, edit func(*control.Job) error) (control.Job, error)
 }
 
@@ -124,7 +123,11 @@ func (r *replays) next() (control.Job, <-chan struct{}, bool) {
 	}
 	return slices.MinFunc(running, func(a, b control.Job) int {
 		troubled := func(j control.Job) int { return min(len(j.Problem), 1) } // one in trouble does not stop the others
-		return cmp.Or(cmp.Compare(troubled(a), troubled(b)), a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+		order := cmp.Compare(troubled(a), troubled(b))
+		if order == 0 && a.Problem != "" { // each in its turn, or the oldest would stop all others of them
+			order = a.Updated.Compare(b.Updated)
+		}
+		return cmp.Or(order, a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
 	}), r.changed, true
 }
 
@@ -140,14 +143,14 @@ func (r *replays) tell(ctx context.Context, id string, cause error) {
 	r.mu.Lock()
 	last := r.known[id].Updated
 	r.mu.Unlock()
-	if r.now().Sub(last) < othersGoOn {
+	if age := r.now().Sub(last); age >= 0 && age < othersGoOn { // below 0 another clock is ahead
 		return
 	}
 	_, err := r.jobs.Change(ctx, id, func(j *control.Job) error { j.Problem = cause.Error(); return nil })
 	r.echo(id, err)
 }
 
-// fail ends a job that can never be carried out.
+// fail ends a job that can never be carried out, unless it has ended already.
 func (r *replays) fail(ctx context.Context, id, cause string) error {
 	job, err := r.jobs.Change(ctx, id, func(j *control.Job) error {
 		j.Problem = cause
@@ -160,8 +163,11 @@ func (r *replays) fail(ctx context.Context, id, cause string) error {
 	return err
 }
 
-// echo logs what kept a job from being changed; that it has ended is no news.
+// echo logs what kept a job from being changed; that it has ended is no news. One that was deleted is as good as cancelled.
 func (r *replays) echo(id string, err error) {
+	if errors.Is(err, control.ErrNoJob) {
+		_ = r.note(control.Job{ID: id, Kind: ReplayKind, State: control.Cancelled})
+	}
 	if err != nil && !errors.Is(err, control.ErrEnded) {
 		r.log.WithError(err).WithField(logging.Job, id).Debug("job not changed")
 	}
