@@ -31,12 +31,18 @@ func newGate(r *stream.Replay, live *held, spec Replay, now func() time.Time) *g
 	return g
 }
 
+// sip is how many records a replay pulls at once while live ones come: what is on the way delays them.
+const sip = 64
+
 // Run is that of stream.Consumer.
 func (g *gate) Run(intake, work context.Context, room func(context.Context) int, handle func(stream.Delivery)) error {
 	some := func(ctx context.Context) int {
 		free := room(ctx)
 		if free == 0 || !g.live.quiet(ctx, g.own) {
 			return 0
+		}
+		if g.live.flows() {
+			free = min(free, sip)
 		}
 		if g.pace != nil {
 			return g.pace.allow(ctx, free)

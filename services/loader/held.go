@@ -138,6 +138,13 @@ func (h *held) busy(own bool) bool {
 	return h.pending > 0 || len(h.deliveries) >= h.limit/2
 }
 
+// flows reports whether something has come lately.
+func (h *held) flows() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.came
+}
+
 // quiet waits until the flow leaves time for others, and reports false when ctx ends first.
 func (h *held) quiet(ctx context.Context, own bool) bool {
 	for ctx.Err() == nil {

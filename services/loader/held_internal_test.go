@@ -58,6 +58,21 @@ func TestOthersWaitUntilTheFlowIsCalm(t *testing.T) {
 	}
 }
 
+func TestTheFlowIsSeenUntilAPullBringsNothing(t *testing.T) {
+	t.Parallel()
+	h := newHeld(4)
+	for i, step := range []struct {
+		do   func()
+		want bool
+	}{
+		{h.begin, false}, {func() { h.add(stream.Delivery{}) }, true}, {func() { h.remove(stream.Delivery{}) }, true}, {h.begin, false},
+	} {
+		if step.do(); h.flows() != step.want {
+			t.Errorf("step %d: it flows is %v, want %v", i, h.flows(), step.want)
+		}
+	}
+}
+
 func TestThereIsRoomForWhatALoaderMayHold(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
