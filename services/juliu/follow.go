@@ -182,7 +182,7 @@ func (f *follower) line(job control.Job) string {
 		parts = []string{rows(job)}
 	}
 	if passed := now.Sub(f.began).Seconds(); passed >= 1 && job.Progress.Rows > f.rows {
-		parts = append(parts, fmt.Sprintf("%.0f rows/s", float64(job.Progress.Rows-f.rows)/passed))
+		parts = append(parts, fmt.Sprintf("%.0f %s/s", float64(job.Progress.Rows-f.rows)/passed, unit(job)))
 	}
 	switch silence := now.Sub(job.Updated); {
 	case job.State != control.Running:

@@ -175,7 +175,15 @@ func rows(job control.Job) string {
 	if job.Kind == extractor.AuditKind {
 		return fmt.Sprintf("%d%% %d rows", int(share*100), job.Progress.Rows)
 	}
-	return fmt.Sprintf("%d%% %d/%d rows", int(share*100), job.Progress.Rows, job.Plan.Rows)
+	return fmt.Sprintf("%d%% %d/%d %s", int(share*100), job.Progress.Rows, job.Plan.Rows, unit(job))
+}
+
+// unit is what a job counts: the ERP's rows, or the stream's records.
+func unit(job control.Job) string {
+	if job.Kind == loader.ReplayKind {
+		return "records"
+	}
+	return "rows"
 }
 
 // share is how much of a job is done, 0 to 1, and 1 only at its end: orders move meanwhile, so the plan is an estimate. It is false when

@@ -88,7 +88,7 @@ plan: 60 records, sequences 22 to 102, passing over 19 others between them, at 2
 	}
 	id := regexp.MustCompile(`job (\S+) runs`).FindStringSubmatch(out)[1]
 	_, list, _ := g.juliu(t.Context(), "jobs", "list")
-	if !regexp.MustCompile(`(?m)^` + id + `  replay  -       stored since TIME status Confirmed  running  0% 0/90 rows  -     -$`).MatchString(
+	if !regexp.MustCompile(`(?m)^` + id + `  replay  -       stored since TIME status Confirmed  running  0% 0/90 records  -     -$`).MatchString(
 		regexp.MustCompile(`20\d\d-\S+ \d\d:\d\d:\d\d`).ReplaceAllString(list, "TIME")) {
 		t.Errorf("the list is\n%s", list)
 	}
