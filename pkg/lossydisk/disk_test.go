@@ -111,7 +111,7 @@ func contents(tb testing.TB, dir string) map[string]string {
 	return found
 }
 
-func TestWhatWasNotSyncedIsGoneAfterAPowerCut(t *testing.T) {
+func TestADiskForgetsWhatWasNotSynced(t *testing.T) {
 	t.Parallel()
 	type files = map[string]string
 	cases := map[string]struct {

@@ -86,6 +86,8 @@ func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs
 }
 
 // Readdir implements fs.NodeReaddirer.
+//
+//nolint:ireturn // as go-fuse has it
 func (n *node) Readdir(context.Context) (fs.DirStream, syscall.Errno) {
 	var entries []fuse.DirEntry
 	errno := n.disk.look(func() syscall.Errno {
@@ -123,6 +125,8 @@ func (n *node) Mkdir(ctx context.Context, name string, _ uint32, out *fuse.Entry
 }
 
 // Create implements fs.NodeCreater.
+//
+//nolint:ireturn // as go-fuse has it
 func (n *node) Create(ctx context.Context, name string, flags, _ uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	shown, errno := n.add(ctx, name, false, out)
 	return shown, handleFor(flags), 0, errno
@@ -180,11 +184,15 @@ func (n *node) Rename(_ context.Context, name string, parent fs.InodeEmbedder, n
 }
 
 // Open implements fs.NodeOpener.
+//
+//nolint:ireturn // as go-fuse has it
 func (n *node) Open(_ context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	return handleFor(flags), 0, n.disk.look(func() syscall.Errno { return 0 })
 }
 
 // Read implements fs.NodeReader.
+//
+//nolint:ireturn // as go-fuse has it
 func (n *node) Read(_ context.Context, _ fs.FileHandle, dest []byte, from int64) (fuse.ReadResult, syscall.Errno) {
 	read := 0
 	errno := n.disk.look(func() syscall.Errno {
