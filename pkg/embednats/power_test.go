@@ -115,7 +115,11 @@ func (p *plant) outage(tb testing.TB, early bool) int {
 	if !p.isDark() {
 		tb.Fatalf("the power is on: %v", err)
 	}
-	p.disk = p.disk.Restart()
+	var torn *rand.Rand
+	if p.rng.IntN(2) == 0 {
+		torn = p.rng
+	}
+	p.disk = p.disk.Restart(torn)
 	return lost
 }
 

@@ -3,10 +3,11 @@
 //
 // A file's content is kept by fsync, fdatasync or O_SYNC; a name by an fsync of its folder or, as ext4, XFS and btrfs have it, of the file
 // itself, together with the folders above. A disk made by NewStrict keeps names by an fsync of their folder alone, which is all that POSIX
-// asks of a file system. Nothing else is kept, which is the worst that a disk may do that obeys its flushes.
+// asks of a file system. A disk that obeys its flushes may do no worse.
 package lossydisk
 
 import (
+	"math/rand/v2"
 	"sync"
 	"syscall"
 )
@@ -42,12 +43,13 @@ func (d *Disk) CutAfter(n int) {
 // Dark is closed when the power is cut.
 func (d *Disk) Dark() <-chan struct{} { return d.dark }
 
-// Restart is the disk as it is found after the power cut. The old one must not be mounted any more.
-func (d *Disk) Restart() *Disk {
+// Restart is the disk as it is found after the power cut. Of what was written to a file and not synced, nothing is there when torn is nil;
+// else the beginning, as much as it draws. The old disk must not be mounted any more.
+func (d *Disk) Restart(torn *rand.Rand) *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	after := empty(d.strict)
-	after.root = d.root.survivor()
+	after.root = d.root.survivor(torn)
 	after.next = d.next
 	return after
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -82,8 +83,8 @@ func remove(name string) step {
 	return func(dir string) error { return os.Remove(filepath.Join(dir, name)) }
 }
 
-func truncate(name string, size int64) step {
-	return func(dir string) error { return os.Truncate(filepath.Join(dir, name), size) }
+func truncate(size int64) step {
+	return func(dir string) error { return os.Truncate(filepath.Join(dir, "a"), size) }
 }
 
 // contents are the files below a folder, and empty folders with a stroke at the end.
@@ -156,7 +157,7 @@ func TestADiskForgetsWhatWasNotSynced(t *testing.T) {
 		},
 		"a file cut short, grown, and synced": {
 			alreadyWritten: []step{write("a", "123", 0, true), flush(".")},
-			steps:          []step{truncate("a", 1), truncate("a", 2), flush("a"), truncate("a", 0)},
+			steps:          []step{truncate(1), truncate(2), flush("a"), truncate(0)},
 			before:         files{"a": ""}, after: files{"a": "1\x00"}, strict: files{"a": "1\x00"},
 		},
 		"a file emptied when opened": {
@@ -212,12 +213,34 @@ func TestADiskForgetsWhatWasNotSynced(t *testing.T) {
 				}
 				<-model.disk.Dark()
 				unmount()
-				dir, unmount = mount(t, model.disk.Restart())
+				dir, unmount = mount(t, model.disk.Restart(nil))
 				defer unmount()
 				if found := contents(t, dir); !maps.Equal(found, model.want) {
 					t.Errorf("after the cut: %q, want %q", found, model.want)
 				}
 			})
 		}
+	}
+}
+
+func TestADiskMayKeepTheBeginningOfWhatWasNotSynced(t *testing.T) {
+	t.Parallel()
+	found := map[string]bool{}
+	for seed := range uint64(20) {
+		d := lossydisk.New()
+		dir, unmount := mount(t, d)
+		for _, do := range []step{write("a", "12345", 0, true), flush("."), truncate(4), truncate(1), write("a", "xyz", os.O_APPEND, false)} {
+			if err := do(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		unmount()
+		dir, unmount = mount(t, d.Restart(rand.New(rand.NewPCG(seed, 0))))
+		found[contents(t, dir)["a"]] = true
+		unmount()
+	}
+	want := map[string]bool{"12345": true, "1x345": true, "1xy45": true, "1xyz5": true}
+	if !maps.Equal(found, want) {
+		t.Errorf("found %v", found)
 	}
 }

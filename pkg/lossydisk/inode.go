@@ -1,5 +1,10 @@
 package lossydisk
 
+import (
+	"math/rand/v2"
+	"slices"
+)
+
 // inode is a file or a folder, as it is and as it was last kept. There are no hard links, so it has one name at most.
 type inode struct {
 	id uint64
@@ -88,13 +93,18 @@ func (n *inode) keepName() {
 }
 
 // survivor is what is left of an inode after a power cut.
-func (n *inode) survivor() *inode {
+func (n *inode) survivor(torn *rand.Rand) *inode {
 	if !n.isFolder() {
-		return &inode{id: n.id, data: append([]byte(nil), n.kept...), kept: n.kept, clean: len(n.kept)}
+		found := slices.Clone(n.kept)
+		if more := n.data[n.clean:]; torn != nil && len(more) > 0 {
+			end := n.clean + torn.IntN(len(more)+1)
+			found = slices.Concat(n.kept[:n.clean], n.data[n.clean:end], n.kept[min(end, len(n.kept)):])
+		}
+		return &inode{id: n.id, data: found, kept: slices.Clone(found), clean: len(found)}
 	}
 	s := newFolder(n.id)
 	for name, child := range n.keptNames {
-		s.put(name, child.survivor())
+		s.put(name, child.survivor(torn))
 	}
 	s.keep()
 	return s
