@@ -24,8 +24,8 @@ func (d *Disk) Mount(dir string) (func() error, error) {
 		MountOptions: fuse.MountOptions{DirectMount: true, FsName: "lossydisk", MaxWrite: 1 << 20},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("mount a disk by FUSE: %w; load the kernel's module fuse, and be root or install the package fuse3 "+
-			"(in a container: docker run --privileged)", err)
+		return nil, fmt.Errorf("mount a disk by FUSE (be root, or install the package fuse3; in a container: docker run --device /dev/fuse "+
+			"--cap-add SYS_ADMIN --security-opt apparmor=unconfined): %w", err)
 	}
 	return server.Unmount, nil
 }
