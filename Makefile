@@ -44,6 +44,10 @@ test-long: ## Run the long forms of the property, model and kill tests
 	JULIU_LONG=1 go test -race -timeout 60m $(LONG)
 	JULIU_LONG=1 go test -race -timeout 10m -tags failpoint ./pkg/failpoint ./pkg/stream ./pkg/sink -run '^(TestTheStepNamed|TestAProcessKilled)'
 
+.PHONY: power
+power: ## Cut the power of NATS 40 times with each of our settings, and with the server's default ones; needs FUSE
+	JULIU_LONG=1 JULIU_REQUIRE_CONTAINERS=1 go test -count=1 -timeout 20m -v ./pkg/lossydisk ./pkg/embednats -run '(Power|Disk)'
+
 .PHONY: lint
 lint: ## Check the code against .golangci.yml
 	scripts/tools.sh golangci-lint

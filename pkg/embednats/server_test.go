@@ -1,7 +1,6 @@
 package embednats_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -31,12 +30,12 @@ func TestMain(m *testing.M) {
 }
 
 func serveUntilKilled(dir string) int {
-	server, err := embednats.Start(context.Background(), embednats.Options{Dir: dir, Log: quiet()})
+	url, err := serve(dir, os.Getenv(childSettings))
 	if err != nil {
 		_, _ = io.WriteString(os.Stdout, "error: "+err.Error()+"\n")
 		return 1
 	}
-	_, _ = io.WriteString(os.Stdout, server.URL()+"\n")
+	_, _ = io.WriteString(os.Stdout, url+"\n")
 	_, _ = io.ReadAll(os.Stdin)
 	return 0
 }
@@ -226,23 +225,11 @@ func TestAKilledServerLeavesNothingInTheWay(t *testing.T) {
 // startChild runs a server in a process of its own.
 func startChild(tb testing.TB, dir string) (*exec.Cmd, string) {
 	tb.Helper()
-	child := exec.CommandContext(tb.Context(), os.Args[0])
-	child.Env = append(os.Environ(), childDir+"="+dir)
-	out, err := child.StdoutPipe()
+	child, url, err := spawn(tb.Context(), dir, embedded)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := child.StdinPipe(); err != nil {
-		tb.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, "nats://") {
-		tb.Fatalf("the child says %q, %v", line, err)
-	}
-	return child, strings.TrimSpace(line)
+	return child, url
 }
 
 func TestStartStopsWithItsContext(t *testing.T) {

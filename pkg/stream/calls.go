@@ -146,6 +146,8 @@ func (c *Conn) explain(ctx context.Context, what string, err error) error {
 		return nil
 	case errors.As(cause, &denied), errors.Is(cause, errDisconnected):
 		return fmt.Errorf("%s: %w", what, cause)
+	case errors.Is(err, nats.ErrReconnectBufExceeded): // we have no such buffer: nothing is sent while there is no connection
+		return fmt.Errorf("%s: %w", what, errDisconnected)
 	case errors.Is(err, nats.ErrConnectionClosed):
 		return &ConnectError{Server: c.server, Cause: c.lastError(err), Remedy: remedyAuth, Code: 2}
 	case errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrBucketNotFound):

@@ -56,7 +56,7 @@ var ErrTooLarge = errors.New("row too large")
 // attempts; when they are used up the object is gone.
 var ErrNotYet = errors.New("object not found")
 
-// errDisconnected ends the calls that wait for an answer when the connection breaks.
+// errDisconnected ends the calls that wait for an answer when the connection breaks, and is the answer to calls while there is none.
 var errDisconnected = errors.New("connection to NATS lost")
 
 // PermissionError means that the NATS user may not do what juliu needs. Waiting does not help.

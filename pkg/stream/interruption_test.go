@@ -4,7 +4,9 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	logrustest "github.com/sirupsen/logrus/hooks/test"
 
 	"juliu/pkg/embednats"
@@ -57,5 +59,35 @@ func TestALastingInterruptionIsToldOnce(t *testing.T) {
 	}
 	if err != nil || times != 1 {
 		t.Errorf("told %d times, want once; %v", times, err)
+	}
+}
+
+func TestACallWithoutAConnectionSaysSo(t *testing.T) {
+	t.Parallel()
+	server, conn := setup(t)
+	server.Close()
+	eventually(t, "the connection is lost", func() bool { return !conn.Connected() })
+	everything := jetstream.OrderedConsumerConfig{}
+	for name, call := range map[string]func(context.Context) error{
+		"open the journal": func(ctx context.Context) error {
+			_, err := stream.OpenJournal(ctx, conn, resource, source)
+			return err
+		},
+		"learn what is stored": func(ctx context.Context) error {
+			_, err := stream.LoadKnown(ctx, conn, resource, source, epoch(), 0)
+			return err
+		},
+		"read": func(ctx context.Context) error {
+			return conn.Scan(ctx, stream.Stream, everything, 1, func(jetstream.Msg, *jetstream.MsgMetadata) (bool, error) { return true, nil })
+		},
+		"keep a dead letter": func(ctx context.Context) error {
+			return conn.KeepRow(ctx, source, resource, []byte("{}"), "reason", "class")
+		},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := call(ctx); err == nil || !strings.Contains(err.Error(), "connection to NATS lost") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

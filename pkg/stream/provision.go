@@ -83,7 +83,7 @@ func whenUp(ctx context.Context, c *Conn, step func(context.Context) ([]string, 
 func starting(err error) bool {
 	var api *jetstream.APIError
 	return errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, errDisconnected) || errors.Is(err, nats.ErrReconnectBufExceeded) ||
+		errors.Is(err, errDisconnected) ||
 		errors.As(err, &api) && api.Code == 503 && api.ErrorCode != jetstream.JSErrCodeJetStreamNotEnabledForAccount
 }
 

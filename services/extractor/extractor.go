@@ -110,22 +110,50 @@ func (e *Extractor) Run(intake, work context.Context) error {
 func (e *Extractor) lead(intake, work context.Context) error {
 	e.metrics.leading.Set(1)
 	defer e.metrics.leading.Set(0)
-	if err := e.keepToken(intake); err != nil {
+	lanes, err := e.prepare(intake)
+	if err != nil {
 		return err
-	}
-	lanes := []lane{func(intake, _ context.Context) error { e.keeper.run(intake); return nil }}
-	for _, resource := range Resources() {
-		more, err := e.open(intake, resource, e.keeper)
-		if err != nil {
-			return err
-		}
-		lanes = append(lanes, more...)
 	}
 	group, ctx := errgroup.WithContext(intake)
 	for _, run := range lanes {
 		group.Go(func() error { return run(ctx, work) })
 	}
 	return group.Wait() //nolint:wrapcheck // our own
+}
+
+// prepare returns the lanes of all resources once it has learned where they stand. What may pass, such as a lost connection to NATS, it
+// waits for until intake ends.
+func (e *Extractor) prepare(intake context.Context) ([]lane, error) {
+	for wait := minWait; ; wait = min(2*wait, maxWait) {
+		lanes, err := e.openAll(intake)
+		if err == nil || final(err) {
+			return lanes, err
+		}
+		if intake.Err() == nil {
+			e.metrics.failures.WithLabelValues("other").Inc()
+			e.deps.Log.WithError(err).WithField(logging.Wait, wait.String()).Warn("extraction waits to begin")
+			pause(intake, wait)
+		}
+		if intake.Err() != nil {
+			return nil, intake.Err() //nolint:wrapcheck // a stop was asked for, or the lease is lost
+		}
+	}
+}
+
+// openAll tries once.
+func (e *Extractor) openAll(ctx context.Context) ([]lane, error) {
+	if err := e.keepToken(ctx); err != nil {
+		return nil, err
+	}
+	lanes := []lane{func(intake, _ context.Context) error { e.keeper.run(intake); return nil }}
+	for _, resource := range Resources() {
+		more, err := e.open(ctx, resource, e.keeper)
+		if err != nil {
+			return nil, err
+		}
+		lanes = append(lanes, more...)
+	}
+	return lanes, nil
 }
 
 // keepToken opens the keeper of the token, once: it may hold a refreshed token that NATS was not there to take.

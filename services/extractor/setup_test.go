@@ -24,6 +24,7 @@ type bench struct {
 	box    *sandbox.Sandbox
 	conn   *stream.Conn
 	nats   *embednats.Server
+	dir    string // of the NATS server
 	config extractor.Config
 	log    *logrus.Logger
 }
@@ -39,12 +40,13 @@ func setup(t *testing.T, cfg sandbox.Config) *bench {
 	}
 	erp := httptest.NewServer(box)
 	t.Cleanup(erp.Close)
-	nats, err := embednats.Start(t.Context(), embednats.Options{Dir: t.TempDir(), Log: log})
+	dir := t.TempDir()
+	nats, err := embednats.Start(t.Context(), embednats.Options{Dir: dir, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nats.Close)
-	b := &bench{box: box, nats: nats, log: log}
+	b := &bench{box: box, nats: nats, dir: dir, log: log}
 	b.conn = b.connect(t)
 	if _, err := stream.Provision(t.Context(), b.conn, stream.Limits{}); err != nil {
 		t.Fatal(err)
