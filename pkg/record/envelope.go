@@ -62,6 +62,8 @@ func FromEnvelope(e *juliuv1.Envelope) (Record, error) {
 	switch {
 	case r.Key == "" || r.Version.IsZero():
 		return Record{}, errors.New("read envelope: no key or no version; it was not written by juliu")
+	case r.Version.TS < 0, e.ModifiedAt != nil && !e.ModifiedAt.IsValid(), e.FetchedAt != nil && !e.FetchedAt.IsValid():
+		return Record{}, errors.New("read envelope: a version or time out of range; it was not written by juliu")
 	case fd == nil:
 		return Record{}, errors.New("read envelope: no payload of a known type; a newer extractor wrote it, upgrade this program and replay")
 	case len(e.GetContentHash()) != len(r.Hash):
