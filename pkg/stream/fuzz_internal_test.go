@@ -33,14 +33,10 @@ func FuzzMessage(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	bomb, err := compress(make([]byte, MaxPayload+1))
-	if err != nil {
-		f.Fatal(err)
-	}
 	h := recordHeader(plain)
 	f.Add(RecordSubject(plain), h.Get(HeaderKey), h.Get(HeaderVersion), h.Get(HeaderModified), h.Get(HeaderHash), "", body)
 	f.Add(RecordSubject(plain)+requeueSuffix, "=", "m2026-11-24T00:00:00Z", "", strings.Repeat("0", 64), encodingZstd, packed)
-	f.Add("jst.dlq.sales-out.main.0.7", "=2E", "-1", "0001-01-01T00:00:00Z", "zz", encodingZstd, bomb)
+	f.Add("jst.dlq.sales-out.main.0.7", "=2E", "-1", "0001-01-01T00:00:00Z", "zz", encodingZstd, packed[:len(packed)/2])
 	f.Add("jst.record", "", "", "yesterday", "", "gzip", []byte(nil))
 	f.Fuzz(func(t *testing.T, subject, key, version, modified, hash, encoding string, data []byte) {
 		h := nats.Header{HeaderKey: {key}, HeaderVersion: {version}, HeaderModified: {modified}, HeaderHash: {hash}, HeaderEncoding: {encoding}}
@@ -68,4 +64,15 @@ func FuzzMessage(f *testing.F) {
 			t.Fatalf("the checkpoint is %v, %v", c, err)
 		}
 	})
+}
+
+func TestABombIsNotInflated(t *testing.T) {
+	t.Parallel()
+	bomb, err := compress(make([]byte, MaxPayload+1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&Conn{}).readRecord(t.Context(), nats.Header{HeaderEncoding: {encodingZstd}}, bomb); !errors.Is(err, errUnreadable) || len(bomb) > 1<<20 {
+		t.Errorf("%d bytes: %v", len(bomb), err)
+	}
 }

@@ -44,7 +44,7 @@ type aviary struct {
 
 func newAviary(t *testing.T) *aviary {
 	t.Helper()
-	faults := sandbox.AllFaults(0.1)
+	faults := sandbox.AllFaults(0.05)
 	faults.NoIdentity, faults.StallFor = 0.02, 100*time.Millisecond
 	a := &aviary{newGround(t, sandbox.Config{
 		Seed: 7, Orders: 600, History: 2 * time.Hour, Faults: faults, AppSecret: secret.New(secretApp), AccessToken: secret.New(secretAccess), RefreshToken: secret.New(secretRefresh),
