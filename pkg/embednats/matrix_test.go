@@ -103,7 +103,7 @@ func TestEachUserMayListenToItsOwnRepliesAndNothingElse(t *testing.T) {
 	}
 	checkMatrix(t, matrix, `Subscription to "`, func(nc *nats.Conn, subject string) error {
 		_, err := nc.SubscribeSync(subject)
-		return err //nolint:wrapcheck // a test's
+		return err
 	})
 }
 

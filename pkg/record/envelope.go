@@ -62,7 +62,7 @@ func FromEnvelope(e *juliuv1.Envelope) (Record, error) {
 	switch {
 	case r.Key == "" || r.Version.IsZero():
 		return Record{}, errors.New("read envelope: no key or no version; it was not written by juliu")
-	case r.Version.TS < 0, e.ModifiedAt != nil && !e.ModifiedAt.IsValid(), e.FetchedAt != nil && !e.FetchedAt.IsValid():
+	case r.Version.TS < 0, isOutOfRange(e.GetModifiedAt()), isOutOfRange(e.GetFetchedAt()):
 		return Record{}, errors.New("read envelope: a version or time out of range; it was not written by juliu")
 	case fd == nil:
 		return Record{}, errors.New("read envelope: no payload of a known type; a newer extractor wrote it, upgrade this program and replay")
@@ -89,3 +89,5 @@ func timeOf(t *timestamppb.Timestamp) time.Time {
 	}
 	return t.AsTime()
 }
+
+func isOutOfRange(t *timestamppb.Timestamp) bool { return t != nil && !t.IsValid() }

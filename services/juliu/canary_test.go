@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,9 +82,7 @@ func (a *aviary) start(t *testing.T, name string, settings ...string) func() {
 	address := listener.Addr().String()
 	_ = listener.Close()
 	env := map[string]string{"HTTP_ADDR": address, "LOG_LEVEL": "debug"}
-	for name, file := range a.files {
-		env[name] = file
-	}
+	maps.Copy(env, a.files)
 	for i := 0; i < len(settings); i += 2 {
 		env[settings[i]] = settings[i+1]
 	}
@@ -120,21 +119,15 @@ func (a *aviary) start(t *testing.T, name string, settings ...string) func() {
 }
 
 // run carries out a command line as an operator does, whose exit code must be one of those, and keeps what it prints.
-func (a *aviary) run(t *testing.T, codes []int, args ...string) string {
+func (a *aviary) run(t *testing.T, codes []int, args ...string) {
 	t.Helper()
 	env := map[string]string{"JST_BASE_URL": a.erp, "JST_APP_KEY": sandbox.DefaultAppKey, "EXTRACTOR_START": "3h", "LOADER_SINK": "webhook", "LOADER_WEBHOOK_ALLOW": "127.0.0.1"}
-	for name, file := range a.files {
-		env[name] = file
-	}
+	maps.Copy(env, a.files)
 	code, out, _ := command(t.Context(), t, env, "juliu", args...).run(t)
-	for _, want := range codes {
-		if code == want {
-			a.shown["juliu "+strings.Join(args, " ")] = out
-			return out
-		}
+	if !slices.Contains(codes, code) {
+		t.Fatalf("juliu %v: exit code %d\n%s", args, code, out)
 	}
-	t.Fatalf("juliu %v: exit code %d\n%s", args, code, out)
-	return ""
+	a.shown["juliu "+strings.Join(args, " ")] = out
 }
 
 // persons are the texts of the stored orders that the schema marks as personal, longer than a character, unmasked by the platform, unless

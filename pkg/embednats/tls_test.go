@@ -1,4 +1,4 @@
-package stream_test
+package embednats_test
 
 import (
 	"bufio"
