@@ -372,33 +372,38 @@ func TestAUserWithoutTheRightToALeaseIsToldAtOnce(t *testing.T) {
 // refusals publishes to each subject and returns those that the server refused.
 func refusals(t *testing.T, s *server.Server, user string, subjects []string) map[string]bool {
 	t.Helper()
+	return refused(t, s, user, `Publish to "`, func(nc *nats.Conn, subject string) error { return nc.Publish(subject, []byte("{}")) }, subjects)
+}
+
+// refused does something with each subject as a user and returns those that the server refused. It tells in order, so that nothing comes
+// after its word on a subject to which nobody has a right.
+func refused(t *testing.T, s *server.Server, user, says string, do func(*nats.Conn, string) error, subjects []string) map[string]bool {
+	t.Helper()
+	const last = "nobody.may"
 	where := url.URL{Scheme: "nats", User: url.UserPassword(user, "password"), Host: s.Addr().String()}
-	refused := make(chan string, len(subjects))
+	told := make(chan string, len(subjects)+1)
 	nc, err := nats.Connect(where.String(), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-		if _, rest, ok := strings.Cut(err.Error(), `Publish to "`); ok {
+		if _, rest, ok := strings.Cut(err.Error(), says); ok {
 			subject, _, _ := strings.Cut(rest, `"`)
-			refused <- subject
+			told <- subject
 		}
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	for _, subject := range subjects {
-		if err := nc.Publish(subject, []byte("{}")); err != nil {
+	for _, subject := range append(slices.Clone(subjects), last) {
+		if err := do(nc, subject); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := nc.Flush(); err != nil { // the server has told of all of them
-		t.Fatal(err)
-	}
-	denied := map[string]bool{}
-	for len(denied) < len(subjects) {
+	denied, deadline := map[string]bool{}, time.After(10*time.Second)
+	for !denied[last] {
 		select {
-		case subject := <-refused:
+		case subject := <-told:
 			denied[subject] = true
-		case <-time.After(time.Second):
-			return denied
+		case <-deadline:
+			t.Fatalf("%s may do anything with %s", user, last)
 		}
 	}
 	return denied

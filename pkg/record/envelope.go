@@ -62,6 +62,8 @@ func FromEnvelope(e *juliuv1.Envelope) (Record, error) {
 	switch {
 	case r.Key == "" || r.Version.IsZero():
 		return Record{}, errors.New("read envelope: no key or no version; it was not written by juliu")
+	case r.Version.TS < 0, isOutOfRange(e.GetModifiedAt()), isOutOfRange(e.GetFetchedAt()):
+		return Record{}, errors.New("read envelope: a version or time out of range; it was not written by juliu")
 	case fd == nil:
 		return Record{}, errors.New("read envelope: no payload of a known type; a newer extractor wrote it, upgrade this program and replay")
 	case len(e.GetContentHash()) != len(r.Hash):
@@ -87,3 +89,5 @@ func timeOf(t *timestamppb.Timestamp) time.Time {
 	}
 	return t.AsTime()
 }
+
+func isOutOfRange(t *timestamppb.Timestamp) bool { return t != nil && !t.IsValid() }

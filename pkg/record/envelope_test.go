@@ -91,6 +91,9 @@ func TestEnvelopesThatCannotBeReadSayWhy(t *testing.T) {
 		{"the payload of a newer extractor", "upgrade this program", func(e *juliuv1.Envelope) { e.Payload = nil }},
 		{"no key", "no key", func(e *juliuv1.Envelope) { e.Key = "" }},
 		{"no version", "no version", func(e *juliuv1.Envelope) { e.Version, e.ModifiedAt = 0, nil }},
+		{"a row version below zero", "out of range", func(e *juliuv1.Envelope) { e.Version = -1 }},
+		{"a modification in year 30 billion", "out of range", func(e *juliuv1.Envelope) { e.ModifiedAt.Seconds = 1 << 60 }},
+		{"a reading that no clock tells", "out of range", func(e *juliuv1.Envelope) { e.FetchedAt.Nanos = -1 }},
 		{"half a hash", "16 bytes", func(e *juliuv1.Envelope) { e.ContentHash = e.GetContentHash()[:16] }},
 		{"nothing at all", "not written by juliu", func(e *juliuv1.Envelope) { proto.Reset(e) }},
 	} {

@@ -167,7 +167,7 @@ func dial(ctx context.Context, cfg Config, options []nats.Option, server string)
 			return nil, &ConnectError{Server: server, Cause: err, Remedy: remedy, Code: 2}
 		}
 		if !pause(ctx, reconnectWait) {
-			return nil, &ConnectError{Server: server, Cause: err, Remedy: remedyUnreachable, Code: 1}
+			return nil, &ConnectError{Server: server, Cause: err, Remedy: remedyLate(err), Code: 1}
 		}
 	}
 }

@@ -44,6 +44,22 @@ func (orphanedError) Error() string {
 // ExitCode is 2, bad configuration.
 func (orphanedError) ExitCode() int { return 2 }
 
+// CheckpointError means that what stands last where the checkpoint belongs is none. Who may publish nowhere else can still have a server's
+// answer written there, by asking for it in that place: NATS checks no right to a reply subject (nats-server 2.14).
+type CheckpointError struct {
+	Subject  string
+	Sequence uint64
+}
+
+// Error says where it stands and how to go on: the checkpoint before it is still stored, because only a checkpoint replaces one.
+func (e *CheckpointError) Error() string {
+	return fmt.Sprintf("read the checkpoint: message %d on %s is none that this juliu can read; unless a newer juliu wrote it, delete it "+
+		"(nats stream rmm %s %[1]d) and start again, and find out who published it", e.Sequence, e.Subject, Stream)
+}
+
+// ExitCode is 2, bad configuration.
+func (*CheckpointError) ExitCode() int { return 2 }
+
 // ErrUnclear means that Commit was given up before the server's answer was known: its context ended, or after an attempt without an
 // answer the next one was refused, which the error then wraps too. The records may be stored now, later or never. Open the journal and
 // the known rows again before the next commit.

@@ -41,7 +41,7 @@ type Journal struct {
 }
 
 // OpenJournal reads the checkpoint from the stream's leader. Errors: *TopologyError when the stream is missing or not as the promises
-// need it, *PermissionError, ErrOrphaned.
+// need it, *PermissionError, *CheckpointError, ErrOrphaned.
 func OpenJournal(ctx context.Context, c *Conn, resource, source string) (*Journal, error) {
 	s, err := OpenStream(ctx, c, recordStream(Limits{}))
 	if err != nil {
@@ -218,9 +218,16 @@ func (j *Journal) read(ctx context.Context) (*juliuv1.Checkpoint, uint64, error)
 	if err != nil || m == nil {
 		return nil, 0, err
 	}
+	c, err := parseCheckpoint(m)
+	return c, m.Sequence, err
+}
+
+// parseCheckpoint is the checkpoint in a message, or a *CheckpointError. Every commit names its run, so what names none, an empty message
+// for one, is another's; to start at EXTRACTOR_START in its stead could leave a gap.
+func parseCheckpoint(m *jetstream.RawStreamMsg) (*juliuv1.Checkpoint, error) {
 	c := &juliuv1.Checkpoint{}
-	if err := proto.Unmarshal(m.Data, c); err != nil {
-		return nil, 0, fmt.Errorf("read the checkpoint at sequence %d: %w; a newer juliu may have written it", m.Sequence, err)
+	if err := proto.Unmarshal(m.Data, c); err != nil || c.GetRunId() == "" {
+		return nil, &CheckpointError{Subject: m.Subject, Sequence: m.Sequence}
 	}
-	return c, m.Sequence, nil
+	return c, nil
 }

@@ -14,6 +14,7 @@ import (
 
 const (
 	remedyUnreachable = "start the server or set NATS_URL to where it runs"
+	remedyClosed      = "set NATS_URL to where NATS runs; a server that speaks TLS at once (handshake_first) needs a context with tls_first in NATS_CONTEXT"
 	remedyAuth        = "check the user and password in NATS_URL, NATS_CREDS, NATS_NKEY or the context NATS_CONTEXT names"
 	remedyTLS         = "set NATS_CA to the authority that signed the server's certificate, and NATS_CERT and NATS_KEY if it asks for a client's"
 	remedySettings    = "check NATS_URL, NATS_CONTEXT, and the files that NATS_CREDS, NATS_NKEY, NATS_CA, NATS_CERT and NATS_KEY name"
@@ -25,7 +26,6 @@ func remedyFor(err error) string {
 		authority   x509.UnknownAuthorityError
 		host        x509.HostnameError
 		certificate *tls.CertificateVerificationError
-		alert       tls.AlertError
 		header      tls.RecordHeaderError
 		network     net.Error
 		file        *fs.PathError // is a net.Error too
@@ -36,7 +36,7 @@ func remedyFor(err error) string {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
 		errors.Is(err, nats.ErrAccountAuthExpired):
 		return remedyAuth
-	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &certificate), errors.As(err, &alert), errors.As(err, &header),
+	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &certificate), isAlert(err), errors.As(err, &header),
 		errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
 		return remedyTLS
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.As(err, &network), strings.Contains(err.Error(), "EOF"):
@@ -44,6 +44,21 @@ func remedyFor(err error) string {
 	default:
 		return remedySettings
 	}
+}
+
+// isAlert tells that the other side refused our part of TLS. A refused client's certificate arrives after the handshake (RFC 8446, 4.4.2.4),
+// and crypto/tls gives its alerts no type of their own.
+func isAlert(err error) bool {
+	operation, ok := errors.AsType[*net.OpError](err)
+	return ok && operation.Op == "remote error"
+}
+
+// remedyLate says what to do when waiting did not help.
+func remedyLate(err error) string {
+	if strings.Contains(err.Error(), "EOF") {
+		return remedyClosed
+	}
+	return remedyUnreachable
 }
 
 // errURL says no more than that, because what stands in a URL that cannot be read may be a password.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"google.golang.org/protobuf/proto"
 
 	juliuv1 "juliu/proto/juliu/v1"
 )
@@ -66,11 +65,9 @@ func (l leader) source(ctx context.Context, subject string) (SourceState, error)
 	if err != nil || m == nil {
 		return state, err
 	}
-	var checkpoint juliuv1.Checkpoint
-	if err := proto.Unmarshal(m.Data, &checkpoint); err != nil {
-		return state, fmt.Errorf("read the checkpoint of %s of %s: %w", resource, source, err)
+	if state.Checkpoint, err = parseCheckpoint(m); err != nil {
+		return state, err
 	}
-	state.Checkpoint = &checkpoint
 	m, err = l.last(ctx, recordsOf(resource, source))
 	if err != nil || m == nil {
 		return state, err

@@ -43,7 +43,7 @@ func (a App) Run(ctx context.Context, args []string) int {
 		_, _ = fmt.Fprintf(a.Err, "juliu: %s\n", misuse(cmd, err))
 		return process.ExitUsage
 	default:
-		_, _ = fmt.Fprintf(a.Err, "juliu: %v\n", err)
+		_, _ = fmt.Fprintf(a.Err, "juliu: %s\n", printable(err.Error()))
 		return process.ExitCode(err)
 	}
 }

@@ -21,12 +21,12 @@ const (
 	failingDesk = "juliu-failing"
 )
 
+// binFolder is where build puts the programs; TestMain makes and removes it.
+const binFolder = "JULIU_TEST_BIN"
+
 // build compiles the programs once.
 var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "juliu-bin")
-	if err != nil {
-		return "", err
-	}
+	dir := os.Getenv(binFolder)
 	for _, name := range []string{"extractor", "loader", "juliu", failing, failingDesk} {
 		tags, service := "", name
 		if plain, ok := strings.CutSuffix(name, "-failing"); ok {
@@ -41,11 +41,16 @@ var build = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "juliu-bin")
+	if err == nil {
+		err = os.Setenv(binFolder, dir)
+	}
+	if err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	postgrestest.Remove()
-	if dir, err := build(); err == nil {
-		_ = os.RemoveAll(dir)
-	}
+	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
 
