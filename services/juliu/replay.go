@@ -76,7 +76,7 @@ func (a App) replay() *cobra.Command {
 	flags.StringVar(&f.status, "status", "", "only records of this `status`, e.g. Cancelled; with --last-per-order, orders whose newest version has it")
 	flags.IntVar(&f.rate, "rate", 0, "`records` a second that all loaders load together (default no limit)")
 	flags.BoolVar(&f.force, "force", false, "write also versions that the sink has already")
-	flags.StringVar(&f.sink, "sink", "", "another `sink`: noop, jsonl, jsonl:FILE, postgres or webhook, with each loader's own settings")
+	flags.StringVar(&f.sink, "sink", "", "another `sink`: noop, jsonl, jsonl:NAME.jsonl, postgres or webhook, with each loader's own settings")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "only say what would be loaded")
 	flags.BoolVar(&f.wait, "wait", false, "follow it until it ends")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "start without asking")

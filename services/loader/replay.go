@@ -22,7 +22,7 @@ type Replay struct {
 	Rate int `json:"rate,omitempty"`
 	// Force writes a version again that the sink has already.
 	Force bool `json:"force,omitempty"`
-	// Sink is another sink than the live one: a value of LOADER_SINK, or jsonl:FILE, a file NAME.jsonl beside that of LOADER_JSONL_PATH.
+	// Sink is another sink than the live one: a value of LOADER_SINK, or jsonl:NAME.jsonl, a file beside that of LOADER_JSONL_PATH.
 	Sink string `json:"sink,omitempty"`
 
 	// What follows is what was asked for, for people.
@@ -70,7 +70,7 @@ func (r Replay) Validate() error {
 	case r.Sink != "" && !slices.Contains(SinkNames(), name):
 		return fmt.Errorf("the sink %q is none of %s", name, strings.Join(SinkNames(), ", "))
 	case hasFile && name != sinkJSONL:
-		return fmt.Errorf("the sink %s takes no file; only %s:FILE does", name, sinkJSONL)
+		return fmt.Errorf("the sink %s takes no file; only %s:NAME.jsonl does", name, sinkJSONL)
 	case hasFile && (file != filepath.Base(file) || filepath.Ext(file) != ".jsonl"): // nor may it be added to other files that lie there
 		return errors.New("the sink's file is a name without a folder that ends in .jsonl: each loader writes it beside the file of its LOADER_JSONL_PATH")
 	}
