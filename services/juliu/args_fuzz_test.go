@@ -45,7 +45,7 @@ func FuzzArguments(f *testing.F) {
 			t.Fatalf("a result of %q, whose exit code is %d:\n%s", line, code, out.String())
 		case !strings.HasPrefix(text, "juliu: ") || strings.Count(text, "\n") != 1 || !strings.HasSuffix(text, "\n"):
 			t.Fatalf("not one line for %q: %q", line, text)
-		case strings.ContainsFunc(strings.TrimSuffix(text, "\n"), func(r rune) bool { return !unicode.IsPrint(r) }):
+		case strings.ContainsFunc(strings.TrimSuffix(text, "\n"), func(r rune) bool { return !unicode.IsGraphic(r) }):
 			t.Fatalf("control characters for %q: %q", line, text)
 		}
 	})

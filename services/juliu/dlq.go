@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -167,10 +166,10 @@ func (d letterDesk) notef(format string, args ...any) {
 // printable is a text without what would steer a terminal: parts of it were written by sinks, shops and buyers.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return utf8.RuneError
+		if unicode.IsGraphic(r) || r == '\n' || r == '\t' {
+			return r
 		}
-		return r
+		return unicode.ReplacementChar
 	}, text)
 }
 

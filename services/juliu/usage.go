@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -21,17 +20,7 @@ func misuse(cmd *cobra.Command, err error) string {
 	} else if args := cmd.Flags().Args(); !isFlagError(err) && cmd.ValidateArgs(args) != nil {
 		what = wrongArguments(cmd, args)
 	}
-	return shown(what) + "; see: " + cmd.CommandPath() + " --help"
-}
-
-// shown is a text with what was typed, for a terminal, which must not take orders from it.
-func shown(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
+	return printable(strings.Join(strings.Fields(what), " ")) + "; see: " + cmd.CommandPath() + " --help"
 }
 
 // isFlagError tells that a flag is wrong: then the arguments were not read.
