@@ -219,7 +219,7 @@ func TestTheDeskTellsWhatIsWrong(t *testing.T) {
 		"dlq drop --all --class x --yes": "juliu: name letters by ID, or choose them by flags such as --group, or take --all; not several of these\n",
 		"dlq requeue 2":                  "plan: 1 given to the loaders again\njuliu: not started: there is no terminal to ask on; add --yes to start without asking\n",
 		"dlq drop 5":                     "1 of no-identity: decode sales-out row: no usable identity\njuliu: not started: there is no terminal to ask on; add --yes to start without asking\n",
-		"dlq requeue 2 --force":          "juliu: unknown flag: --force\nRun 'juliu --help' for the commands and 'juliu COMMAND --help' for its flags.\n",
+		"dlq requeue 2 --force":          "juliu: unknown flag: --force; see: juliu dlq requeue --help\n",
 	} {
 		if diff := cmp.Diff(want, g.desk(t, 2, strings.Fields(args)...)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", args, diff)
