@@ -53,34 +53,41 @@ func loadNoop(b *testing.B, s *bundle) {
 	until(b, "all are written", func() bool { return r.Stats().Written >= all })
 }
 
-// fetchAndAck does the least that a consumer can do.
+// fetchAndAck takes what waits for the loaders by a loop that does the least.
 func fetchAndAck(b *testing.B, s *bundle) {
 	b.Helper()
-	nc, err := nats.Connect(s.server.URL())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		b.Fatal(err)
-	}
-	consumer, err := js.Consumer(context.Background(), stream.Stream, stream.LiveConsumer)
-	if err != nil {
-		b.Fatal(err)
-	}
-	all := s.snapshot(b).Pending
+	s.takeBare(b, stream.LiveConsumer, 1, s.snapshot(b).Pending)
+}
+
+// takeBare takes so many messages of a durable by loops that do the least that a consumer can do.
+func (b *bundle) takeBare(tb testing.TB, durable string, loops int, count uint64) {
+	tb.Helper()
 	var taken atomic.Uint64
 	done := make(chan struct{})
-	consuming, err := consumer.Consume(func(m jetstream.Msg) {
-		if err := m.Ack(); err == nil && taken.Add(1) == all {
-			close(done)
+	for range loops {
+		nc, err := nats.Connect(b.server.URL())
+		if err != nil {
+			tb.Fatal(err)
 		}
-	})
-	if err != nil {
-		b.Fatal(err)
+		defer nc.Close()
+		js, err := jetstream.New(nc)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		k, err := js.Consumer(context.Background(), stream.Stream, durable)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		consuming, err := k.Consume(func(m jetstream.Msg) {
+			if err := m.Ack(); err == nil && taken.Add(1) == count {
+				close(done)
+			}
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		defer consuming.Stop()
 	}
-	defer consuming.Stop()
 	<-done
 }
 

@@ -1,16 +1,10 @@
 package loader_test
 
 import (
-	"context"
 	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/nats-io/nats.go"           //nolint:depguard // what a replay is compared with
-	"github.com/nats-io/nats.go/jetstream" //nolint:depguard // likewise
 
 	"juliu/pkg/record"
 	"juliu/pkg/sink"
@@ -111,40 +105,8 @@ func (b *bundle) bareReplay(tb testing.TB, loops int) time.Duration {
 	if err := stream.CreateReplay(tb.Context(), b.conn, "bare", plan); err != nil {
 		tb.Fatal(err)
 	}
-	var (
-		taken atomic.Uint64
-		all   sync.WaitGroup
-	)
 	began := time.Now()
-	done := make(chan struct{})
-	for range loops {
-		nc, err := nats.Connect(b.server.URL())
-		if err != nil {
-			tb.Fatal(err)
-		}
-		defer nc.Close()
-		js, err := jetstream.New(nc)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		k, err := js.Consumer(context.Background(), stream.Stream, stream.ReplayConsumer("bare"))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		consuming, err := k.Consume(func(m jetstream.Msg) {
-			if err := m.Ack(); err == nil && taken.Add(1) == plan.Passed {
-				close(done)
-			}
-		})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		all.Go(func() {
-			<-done
-			consuming.Stop()
-		})
-	}
-	all.Wait()
+	b.takeBare(tb, stream.ReplayConsumer("bare"), loops, plan.Passed)
 	b.untilSettled(tb, stream.ReplayConsumer("bare"))
 	took := time.Since(began)
 	if err := stream.RemoveReplay(tb.Context(), b.conn, "bare", plan); err != nil {
