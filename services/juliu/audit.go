@@ -101,7 +101,7 @@ func (f auditFlags) check(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// spec is what the flags ask for. Every error is a usageError.
+// auditSpec is what the flags ask for. Every error is a usageError.
 func (a App) auditSpec(f auditFlags) (extractor.Audit, error) {
 	spec := extractor.Audit{Exact: f.exact, Repair: f.repair, Wait: f.wait}
 	now := a.Now()

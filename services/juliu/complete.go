@@ -68,6 +68,9 @@ func (a App) valuesOf(command, flag string) cobra.CompletionFunc {
 		}
 		return fixed(loader.SinkNames()...)
 	case "status":
+		if command == "replay" { // one of the records' own; all is to leave it out
+			return fixed(slices.DeleteFunc(extractor.Statuses(), func(s string) bool { return s == "all" })...)
+		}
 		return fixed(extractor.Statuses()...)
 	case "class":
 		return fixed("rejected", "exhausted", "undecodable", "no-identity", "unsettled")
